@@ -1,0 +1,56 @@
+"""Your log calls, counted: in every process, each in the interval it belongs to.
+
+The public names. They are looked up when they are first used, because importing
+`ecl_logging.handlers` runs this file, and configuring logging should cost no more than
+the standard library's own configuration does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ecl_logging.errors import ConfigError, EclError, StoreError, StoreUnavailable
+    from ecl_logging.groups import DummyEventGroup, EventCountLogger, EventGroup
+    from ecl_logging.handlers import count_logs
+    from ecl_logging.stores import open_store
+
+__all__ = [
+    "ConfigError",
+    "DummyEventGroup",
+    "EclError",
+    "EventCountLogger",
+    "EventGroup",
+    "StoreError",
+    "StoreUnavailable",
+    "__version__",
+    "count_logs",
+    "open_store",
+]
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "ConfigError": "errors",
+    "DummyEventGroup": "groups",
+    "EclError": "errors",
+    "EventCountLogger": "groups",
+    "EventGroup": "groups",
+    "StoreError": "errors",
+    "StoreUnavailable": "errors",
+    "count_logs": "handlers",
+    "open_store": "stores",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

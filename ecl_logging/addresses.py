@@ -1,0 +1,124 @@
+"""Where a store is: reading store URLs, choosing one, and the embedded default's place.
+
+Nothing here touches network or disk. Passwords are in no text that this module makes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from ecl_logging.errors import StoreUnavailable
+
+__all__ = ["StoreAddress", "choose_address", "embedded_path", "parse_address"]
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+_FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://, redis://host:6379/0"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """A store that has been named, not yet opened."""
+
+    kind: str  # "sqlite", "memory" or "redis"
+    target: str = ""  # a path, or the name of a shared memory store
+    shown: str = ""  # how messages name it: secrets masked
+    settings: Mapping[str, object] = field(default_factory=dict, repr=False)  # for redis-py
+
+
+EMBEDDED = StoreAddress("embedded", shown="the embedded store")
+"""The default: a file whose place is looked up when the store is first used."""
+
+
+def choose_address(argument: object, configured: StoreAddress | None) -> StoreAddress:
+    """Return the store to use: the argument, else `ECL_STORE`, else the file's, else embedded.
+
+    Raises ValueError for a URL that names no store.
+    """
+    if argument is not None:
+        return parse_address(argument)
+    from_environment = os.environ.get("ECL_STORE", "").strip()
+    if from_environment:
+        try:
+            return parse_address(from_environment)
+        except ValueError as error:
+            raise ValueError(f"environment variable ECL_STORE: {error}") from None
+    return configured or EMBEDDED
+
+
+def parse_address(value: object) -> StoreAddress:
+    """Read a store URL, or a mapping of redis-py settings; raise ValueError for anything else."""
+    if isinstance(value, StoreAddress):
+        return value
+    if isinstance(value, Mapping):
+        return _redis_settings(value)
+    if not isinstance(value, str):
+        raise ValueError(f"a store is a URL or a mapping, not {type(value).__name__}; {_forms()}")
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        # The text is not shown: it may be a URL with a password and a missing slash.
+        raise ValueError(f"not a store URL; {_forms()}")
+    if scheme == "sqlite":
+        return _sqlite(rest)
+    if scheme == "memory":
+        return StoreAddress("memory", rest.strip("/"), value)
+    if scheme in _REDIS_SCHEMES:
+        return _redis_url(scheme, value)
+    raise ValueError(f"unknown scheme {scheme!r}; {_forms()}")
+
+
+def _forms() -> str:
+    return f"write one of {_FORMS}"
+
+
+def _sqlite(rest: str) -> StoreAddress:
+    if not rest.startswith("/") or rest == "/" or rest.endswith("/"):
+        raise ValueError(
+            f"sqlite://{rest}: a path follows the third slash; write sqlite:///relative.db or "
+            "sqlite:////absolute.db"
+        )
+    if "?" in rest or "#" in rest or "\0" in rest:
+        raise ValueError(f"sqlite://{rest}: a store's path has none of '?', '#' and NUL")
+    return StoreAddress("sqlite", rest[1:], f"sqlite://{rest}")
+
+
+def _redis_settings(settings: Mapping[str, object]) -> StoreAddress:
+    plain = {str(key): value for key, value in settings.items()}
+    shown = f"redis://{plain.get('host', 'localhost')}:{plain.get('port', 6379)}"
+    return StoreAddress("redis", "", f"{shown}/{plain.get('db', 0)}", plain)
+
+
+def _redis_url(scheme: str, url: str) -> StoreAddress:
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        # urllib's own message would show the start of a password with a '/' in it.
+        raise ValueError(
+            f"{scheme}://…: not a URL; percent-encode special characters in the password"
+        ) from None
+    shown = f"{scheme}://{parts.hostname or ''}{port}{parts.path}"
+    return StoreAddress("redis", "", shown, {"url": url})
+
+
+def embedded_path() -> str:
+    """Return the path of the embedded default store; raise StoreUnavailable without a home."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.join(_home(), "AppData", "Local")
+    elif sys.platform == "darwin":
+        base = os.path.join(_home(), "Library", "Application Support")
+    else:
+        base = os.environ.get("XDG_STATE_HOME", "")
+        if not os.path.isabs(base):  # the XDG specification: a relative one is to be ignored
+            base = os.path.join(_home(), ".local", "state")
+    return os.path.join(base, "ecl_logging", "counts.db")
+
+
+def _home() -> str:
+    home = os.path.expanduser("~")
+    if not os.path.isabs(home):
+        raise StoreUnavailable("the embedded store has no place: this user has no home directory")
+    return home

@@ -1,0 +1,412 @@
+"""The in-process side: what was counted and is not yet in the store.
+
+A record's way through here: `arrivals` (one append) -> drained into counts by stretch ->
+frozen, oldest stretch first -> under way in a batch -> acknowledged, into `Ledger.applied`.
+
+Every event is in one of these places or in a drop counter at any time, and moves between
+them with the lock held. So the sums add up whenever somebody looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ecl_logging.event_ids import InvalidEvent, check_text
+from ecl_logging.intervals import Interval, bucket_start, stretch_around, whole_seconds
+from ecl_logging.stores.protocols import INVALID, MAX_BATCH_IDS, OTHER, Reply
+
+__all__ = ["DROP_REASONS", "Frozen", "Interrupted", "Ledger", "PendingCounts"]
+
+DROP_REASONS = (
+    "undeclared",  # an ID that the group does not have
+    "invalid",  # no event ID, or no count
+    "bad_cell",  # the store's cell could not take it, in any interval
+    "memory",  # no room while the store was away
+    "closed",  # came after close()
+    "shutdown",  # could not be sent before the process ended
+    "unknown",  # sent, and never heard of again for six days
+    "server_forgot",  # acknowledged by a store that has lost it since
+)
+
+DRAIN_AT = 10_000
+"""So many arrivals may wait; then whoever adds one drains them. About 1 MiB."""
+
+MAX_CELLS = 100_000
+"""So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged."""
+
+_LOCK_SECONDS = 1.0  # far more than anyone holds it
+
+
+class Interrupted(Exception):  # noqa: N818 - a state, handled by its only callers
+    """This thread holds the lock already: a signal handler has come in between."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Where every event of a group went, in numbers of events."""
+
+    counted: int = 0
+    applied: int = 0
+    late: int = 0
+    ahead: int = 0
+    other: int = 0
+    retries: int = 0  # batches sent again
+    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
+
+
+class _Stretch:
+    """Counts of one stretch of time."""
+
+    __slots__ = ("counts", "cut_by", "end", "invalid", "merged", "other", "start", "unsure")
+
+    def __init__(self, start: int, end: int, cut_by: tuple[Interval, ...]) -> None:
+        self.start, self.end, self.cut_by = start, end, cut_by
+        self.counts: dict[str, int] = {}
+        self.unsure: dict[str, int] = {}  # IDs that nobody here knows; the store is asked
+        self.other = 0  # events of IDs for which there was no room
+        self.invalid = 0  # notes of invalid values; these are in no sum of events
+        self.merged = False  # several stretches of an outage that outlasted the memory
+
+    def events(self) -> int:
+        return sum(self.counts.values()) + sum(self.unsure.values()) + self.other
+
+    def cells(self) -> int:
+        return len(self.counts) + len(self.unsure)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Counts taken out for one batch, and the stretch that they belong to."""
+
+    start: int
+    end: int
+    cut_by: tuple[Interval, ...]
+    merged: bool
+    counts: dict[str, int]
+
+    def intervals_among(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+        """Those of `intervals` of which one bucket holds the whole stretch.
+
+        The stretch may have been cut before the program knew of all intervals, or by ones
+        that are defined no more. Where none of today's holds it, those that cut it do.
+        """
+        fitting = tuple(i for i in intervals if self.merged or i.contains(self.start, self.end))
+        return fitting or self.cut_by
+
+
+class PendingCounts:
+    """Counts of one group on their way to the store. Thread safe.
+
+    Arrivals are appended to a deque: one call into C, which neither another thread nor a
+    signal handler can see half done, so counting needs no lock. All else happens with the
+    lock held; a thread that logs never waits for it.
+    """
+
+    def __init__(
+        self, intervals: tuple[Interval, ...], declared: Iterable[str], *, any_id: bool
+    ) -> None:
+        """`any_id`: the group declares unknown IDs by itself."""
+        self.arrivals: deque[tuple[str | None, int, float]] = deque()
+        self._intervals = intervals
+        self._known = frozenset(declared)
+        self._any_id = any_id
+        self._limit: int | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Start with nothing, as a forked child does. Takes no lock: a new one is made."""
+        self._lock = threading.Lock()
+        self.arrivals.clear()
+        self.ledger = Ledger()
+        self._stretches: dict[tuple[int, int], _Stretch] = {}
+        self._latest = _Stretch(0, 0, ())
+        self._cells = 0
+        self._is_full = False
+        self._under_way = 0
+        self._closed_as: str | None = None
+        self._since_flush: dict[str, int] = {}
+        self._invalid_reasons: dict[str, bool] = {}  # reason -> already told
+        self._blurred = 0
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=_LOCK_SECONDS):
+            raise Interrupted
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    # --- in
+
+    def note_invalid(self, reason: str) -> None:
+        """Remember why a value was invalid, to be told once. The arrival itself has no ID."""
+        self._invalid_reasons.setdefault(reason, False)
+
+    def limit_to(self, sync_limit: int | None) -> None:
+        """Watch for one ID to reach `sync_limit` between two flushes."""
+        self._limit = sync_limit
+
+    def try_drain(self) -> int | None:
+        """Drain unless somebody is at it. Return how many may arrive before the next time.
+
+        0 means that an ID has reached the limit; None that somebody else is draining.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            self._drain()
+            if not self._limit:
+                return DRAIN_AT
+            most = max(self._since_flush.values(), default=0)
+            return min(DRAIN_AT, max(0, self._limit - most))
+        finally:
+            self._lock.release()
+
+    def drain(self) -> bool:
+        """Drain; return whether there is anything to send."""
+        with self._held():
+            self._drain()
+            return any(
+                s.counts or s.unsure or s.other or s.invalid for s in self._stretches.values()
+            )
+
+    def _drain(self) -> None:
+        """Move arrivals into their stretches. Call with the lock held."""
+        popleft = self.arrivals.popleft
+        stretch = self._latest
+        start, end, counts = stretch.start, stretch.end, stretch.counts
+        drained = 0
+        try:
+            for _ in range(len(self.arrivals)):
+                event_id, n, created = popleft()
+                drained += n
+                if self._closed_as is not None:
+                    self.ledger.dropped[self._closed_as] += n
+                    continue
+                try:
+                    is_latest = start <= created < end
+                except TypeError:  # the time of a record made by hand can be anything
+                    is_latest = False
+                if not is_latest:
+                    stretch = self._latest = self._stretch_at(created)
+                    start, end, counts = stretch.start, stretch.end, stretch.counts
+                try:
+                    counts[event_id] += n  # type: ignore[index]  # None is never a key
+                except KeyError:
+                    self._add_first(stretch, event_id, n)
+                if self._limit and event_id is not None:
+                    self._since_flush[event_id] = self._since_flush.get(event_id, 0) + n
+        finally:
+            self.ledger.counted += drained
+
+    def _stretch_at(self, created: object) -> _Stretch:
+        second = whole_seconds(created)
+        edges = stretch_around(second, (interval.seconds for interval in self._intervals))
+        stretch = self._stretches.get(edges)
+        if stretch is None:
+            stretch = self._stretches[edges] = _Stretch(*edges, self._intervals)
+        return stretch
+
+    def _add_first(self, stretch: _Stretch, event_id: str | None, n: int) -> None:
+        """Add an ID that the stretch's counts do not have yet."""
+        reason = None
+        if event_id is not None:
+            try:
+                check_text(event_id)
+            except InvalidEvent as invalid:
+                reason = str(invalid)
+                self.note_invalid(reason)
+        if event_id is None or reason is not None:
+            stretch.invalid += 1
+            self.ledger.dropped["invalid"] += n
+            return
+        is_known = event_id in self._known
+        counts = stretch.counts if is_known or self._any_id else stretch.unsure
+        if event_id in counts:
+            counts[event_id] += n
+            return
+        if self._cells >= MAX_CELLS and not self._is_full:
+            self._make_room(stretch)
+        if self._is_full and not is_known:
+            if self._any_id:
+                stretch.other += n
+            else:
+                self.ledger.dropped["memory"] += n
+            return
+        counts[event_id] = n
+        self._cells += 1
+
+    def _make_room(self, latest: _Stretch) -> None:
+        """Merge the oldest stretches, those within one bucket of the longest interval first."""
+        longest = max(interval.seconds for interval in self._intervals)
+        for within_one_bucket in (True, False):
+            older: _Stretch | None = None
+            for stretch in sorted(self._stretches.values(), key=lambda one: one.start):
+                if self._cells <= MAX_CELLS * 0.9:
+                    return
+                if stretch is latest:
+                    continue
+                same = older is not None and bucket_start(older.start, longest) == bucket_start(
+                    stretch.start, longest
+                )
+                if older is not None and (same or not within_one_bucket):
+                    self._merge(older, stretch)
+                older = stretch
+        self._is_full = self._cells >= MAX_CELLS
+
+    def _merge(self, older: _Stretch, newer: _Stretch) -> None:
+        self._blurred += older.events()
+        before = older.cells() + newer.cells()
+        for mine, theirs in ((newer.counts, older.counts), (newer.unsure, older.unsure)):
+            for event_id, n in theirs.items():
+                mine[event_id] = mine.get(event_id, 0) + n
+        newer.other += older.other
+        newer.invalid += older.invalid
+        newer.merged = True
+        del self._stretches[older.start, older.end]
+        self._cells -= before - newer.cells()
+
+    # --- out
+
+    def follow(self, intervals: tuple[Interval, ...], declared: Iterable[str]) -> None:
+        """Cut by `intervals` from now on, and know these IDs."""
+        with self._held():
+            self._drain()  # what is there was logged under the old definition
+            self._intervals = intervals
+            self._known = frozenset(declared)
+            self._latest = _Stretch(0, 0, ())
+
+    def has_unsure(self) -> bool:
+        """Whether IDs wait here for the store to say that it knows them."""
+        with self._held():
+            return any(stretch.unsure for stretch in self._stretches.values())
+
+    def settle_unsure(self) -> list[str]:
+        """Count the IDs that are known by now, drop and return the others."""
+        undeclared: dict[str, None] = {}
+        with self._held():
+            for stretch in self._stretches.values():
+                unsure, stretch.unsure = stretch.unsure, {}
+                for event_id, n in unsure.items():
+                    if event_id in self._known:
+                        stretch.counts[event_id] = stretch.counts.get(event_id, 0) + n
+                    else:
+                        self.ledger.dropped["undeclared"] += n
+                        undeclared[event_id] = None
+                        self._cells -= 1
+        return list(undeclared)
+
+    def freeze(self) -> Frozen | None:
+        """Take out counts of the oldest stretch for one batch; None when there are none.
+
+        They are under way until `acknowledge` or `drop_under_way`.
+        """
+        with self._held():
+            self._since_flush.clear()
+            while self._stretches:
+                edges = min(self._stretches)
+                stretch = self._stretches[edges]
+                if stretch is self._latest:
+                    self._latest = _Stretch(0, 0, ())
+                counts = self._take(stretch)
+                if not stretch.cells():
+                    del self._stretches[edges]
+                if counts:
+                    return Frozen(*edges, stretch.cut_by, stretch.merged, counts)
+        return None
+
+    def _take(self, stretch: _Stretch) -> dict[str, int]:
+        counts = stretch.counts
+        if len(counts) > MAX_BATCH_IDS:
+            taken = {event_id: counts.pop(event_id) for event_id in list(counts)[:MAX_BATCH_IDS]}
+        else:
+            taken, stretch.counts = counts, {}
+        self._cells -= len(taken)
+        self._is_full = self._cells >= MAX_CELLS
+        notes = {OTHER: stretch.other, INVALID: stretch.invalid}
+        self._under_way += sum(taken.values()) + stretch.other
+        stretch.other = stretch.invalid = 0
+        return taken | {cell: n for cell, n in notes.items() if n}
+
+    def acknowledge(self, reply: Reply) -> None:
+        """The batch under way has been applied."""
+        with self._held():
+            if not self._under_way:
+                return  # notes only, or given up at the end while the store was thinking
+            ledger = self.ledger
+            ledger.applied += self._under_way - reply.dropped
+            ledger.dropped["bad_cell"] += reply.dropped
+            ledger.late += reply.late
+            ledger.ahead += reply.ahead
+            ledger.other += reply.other
+            self._under_way = 0
+
+    def drop_under_way(self, reason: str) -> int:
+        """Give up the batch under way; return how many events it had."""
+        with self._held():
+            dropped, self._under_way = self._under_way, 0
+            self.ledger.dropped[reason] += dropped
+            return dropped
+
+    def forget_applied(self, events: int) -> None:
+        """The store has lost this many events that it had acknowledged."""
+        with self._held():
+            self.ledger.applied -= events
+            self.ledger.dropped["server_forgot"] += events
+
+    def sent_again(self) -> None:
+        """A batch is sent once more."""
+        with self._held():
+            self.ledger.retries += 1
+
+    def close(self, *, reason_from_now_on: str | None) -> int:
+        """Drop what is pending as `shutdown`; return how many events that was.
+
+        What arrives later is dropped for the reason given; with None, it is counted.
+        """
+        with self._held():
+            self._drain()
+            left = self._under_way + sum(s.events() for s in self._stretches.values())
+            self.ledger.dropped["shutdown"] += left
+            self._stretches = {}
+            self._latest = _Stretch(0, 0, ())
+            self._cells = self._under_way = 0
+            self._closed_as = reason_from_now_on
+            return left
+
+    # --- looking at it
+
+    def snapshot(self) -> tuple[Ledger, int]:
+        """The ledger as it stands, and the number of events that are pending."""
+        try:
+            with self._held():
+                self._drain()
+                return self._snapshot()
+        except Interrupted:
+            return self._snapshot()
+
+    def _snapshot(self) -> tuple[Ledger, int]:
+        ledger = self.ledger
+        copy = Ledger(
+            ledger.counted,
+            ledger.applied,
+            ledger.late,
+            ledger.ahead,
+            ledger.other,
+            ledger.retries,
+            dict(ledger.dropped),
+        )
+        return copy, self._under_way + sum(s.events() for s in list(self._stretches.values()))
+
+    def take_news(self) -> tuple[list[str], int]:
+        """Reasons of invalid values, and events whose stretches merged, since the last call."""
+        with self._held():
+            reasons = [reason for reason, told in self._invalid_reasons.items() if not told]
+            self._invalid_reasons.update(dict.fromkeys(reasons, True))
+            blurred, self._blurred = self._blurred, 0
+        return reasons, blurred

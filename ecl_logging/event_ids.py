@@ -1,0 +1,85 @@
+"""What may be an event ID, and what may be a count.
+
+Both come from programs and their users, so any object at all can arrive here.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+
+__all__ = ["MAX_COUNT", "MAX_LENGTH", "InvalidEvent", "amount_of", "check_text", "text_of"]
+
+MAX_LENGTH = 200
+"""The most characters an event ID may have."""
+
+MAX_COUNT = 2**53
+"""The largest count of one call: every number up to here is exact in a double, too."""
+
+
+class InvalidEvent(Exception):  # noqa: N818 - a finding, caught by whoever counts it
+    """The value cannot be counted; `args[0]` is the reason, with nothing of the value in it."""
+
+
+def text_of(value: object) -> str:
+    """Return the event ID that `value` stands for; raise `InvalidEvent` for what is none.
+
+    Text stays as it is, a whole number becomes its decimal text, an Enum with a text value
+    that value. A subclass of str is copied, so that what it overrides does not matter.
+    """
+    text = value if value.__class__ is str else _plain_text(value)
+    check_text(text)
+    return text
+
+
+def _plain_text(value: object) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+        if not isinstance(value, str):
+            raise InvalidEvent("is an Enum whose value is no text")
+    if isinstance(value, str):
+        return str.__str__(value)
+    if value is None:
+        raise InvalidEvent("is None")
+    if isinstance(value, bool):
+        raise InvalidEvent("is a bool")
+    if isinstance(value, int):
+        if abs(value) >= 10**MAX_LENGTH:
+            raise InvalidEvent(f"is longer than {MAX_LENGTH} characters")
+        return int.__repr__(value)
+    raise InvalidEvent("is neither text nor a whole number")
+
+
+def check_text(text: str) -> None:
+    """Raise `InvalidEvent` unless `text` may be an event ID."""
+    if not text:
+        raise InvalidEvent("is empty")
+    if len(text) > MAX_LENGTH:
+        raise InvalidEvent(f"is longer than {MAX_LENGTH} characters")
+    if text[0] == "@":
+        raise InvalidEvent("starts with '@'")
+    if not text.isprintable():
+        raise InvalidEvent("has characters that cannot be printed")
+
+
+def amount_of(value: object) -> int:
+    """Return the count that `value` stands for, 0 to 2^53; raise `InvalidEvent` for what is none.
+
+    A whole number, its decimal text, or a float that equals one.
+    """
+    if isinstance(value, bool):
+        raise InvalidEvent("has a count that is a bool")
+    if isinstance(value, str):
+        # int() also reads '1_000', '+1' and other scripts' digits; only what json has is meant.
+        if not (value.isascii() and value.isdecimal() and len(value) <= 16):
+            raise InvalidEvent("has a count that is no whole number")
+        value = int(value)
+    elif isinstance(value, float):
+        if not (math.isfinite(value) and value == math.floor(value)):
+            raise InvalidEvent("has a count that is no whole number")
+        value = int(value)
+    elif not isinstance(value, int):
+        raise InvalidEvent("has a count that is no whole number")
+    if not 0 <= value <= MAX_COUNT:
+        raise InvalidEvent("has a count below 0 or above 2^53")
+    return int(value)

@@ -1,0 +1,141 @@
+"""CountingHandler: counts log records; count_logs: one on the root logger, in one line.
+
+Importing this module costs little more than `logging`: the rest is imported when the first
+handler is built.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from threading import get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ecl_logging.groups import EventCountLogger
+
+__all__ = ["CountingHandler", "count_logs"]
+
+
+class CountingHandler(logging.Handler):
+    """Counts log records as events, in buckets of time that all processes share.
+
+    Builds without touching network or disk. Raises ConfigError with every problem of its
+    arguments, and writes it to stderr as well, because servers such as gunicorn hide it.
+
+    A record is counted in the interval of its own `created`. The call that logs neither
+    waits for a store or a lock nor raises; a thread sends the counts later.
+    """
+
+    only_counts = True  # shows no record to anybody; see `notices`
+    ecl: EventCountLogger | None = None  # until it is built
+
+    def __init__(  # noqa: PLR0913 - one argument for each thing that YAML can say
+        self,
+        ecl: EventCountLogger | None = None,
+        *,
+        config: object = None,
+        store: object = None,
+        groups: Mapping[str, object] | None = None,
+        rules: object = None,
+        level: int | str = logging.NOTSET,
+        sync_interval: float | None = 1.0,
+        sync_limit: int | None = None,
+        unmatched: str | None = None,
+        redis: Mapping[str, object] | None = None,
+    ) -> None:
+        """Build a handler.
+
+        `ecl`: an EventCountLogger to count with, instead of `config`, `store`, `groups` and
+        `redis`. `config`: a mapping with the keys of a configuration file's `ecl:` section,
+        or such a file's path; `store`, `groups`, `rules` and `redis` go before it. With none
+        of them, levels, loggers and the `event` extra are counted in 1m and 1h.
+        `sync_interval`: seconds between flushes, and `sync_limit`: a count of one ID that
+        brings the flush on, both in groups that do not have their own. `unmatched`: an event
+        ID that counts the records that no rule matched, in the first group.
+        """
+        super().__init__(level)
+        from ecl_logging.errors import ConfigError
+        from ecl_logging.handlers.building import build_counter
+
+        try:
+            counter = build_counter(
+                ecl,
+                config=config,
+                store=store,
+                groups=groups,
+                rules=rules,
+                redis=redis,
+                unmatched=unmatched,
+            )
+        except ConfigError as error:
+            print(f"ecl_logging: {error}", file=sys.stderr)
+            raise
+        counter.ecl.batch_by(sync_interval, sync_limit)
+        self._owns_ecl = ecl is None
+        self._count = counter.count
+        self._count_failed = counter.count_failed
+        self._flushing = counter.flushing_threads
+        self.ecl = counter.ecl
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Count the record unless a filter drops it. Takes no lock: counting needs none."""
+        passed: Any = self.filter(record) if self.filters else True
+        if passed:
+            # Since 3.12 a filter may return another record in place of this one.
+            self.emit(record if passed is True else passed)
+        return bool(passed)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count the record. Never waits, never raises, never changes the record."""
+        if self._flushing and get_ident() in self._flushing:
+            return  # logged by the flush itself: counting it would make work without end
+        try:
+            self._count(record)
+        except Exception:  # noqa: BLE001 - an attribute of the record can raise anything
+            self._count_failed(record)
+
+    def flush(self) -> None:
+        """Send what is pending. Waits for the store, at most the logger's `exit_timeout`."""
+        if self.ecl is not None:
+            self.ecl.flush(None if self.ecl.is_ending else self.ecl.exit_timeout)
+
+    def close(self) -> None:
+        """Send what is pending, then stop counting. Safe to call twice.
+
+        An EventCountLogger that was handed in is flushed, and stays open.
+        """
+        if self.ecl is not None:
+            if self._owns_ecl:
+                self.ecl.close()
+            else:
+                self.flush()
+        super().close()
+
+
+def count_logs(
+    ecl: EventCountLogger | None = None, *, level: int | str | None = None, **arguments: Any
+) -> CountingHandler:
+    """Count every log record of the program from here on: a CountingHandler on the root logger.
+
+    Takes the handler's arguments. Where logging has not been configured, the root logger
+    takes in records of `level` and above (INFO by default), and what was shown on stderr is
+    still shown there: a handler for warnings is added, because Python's own last resort
+    falls silent once there is any handler. Safe to call twice: the second call returns the
+    handler of the first.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if isinstance(handler, CountingHandler):
+            return handler
+    counting = CountingHandler(ecl, level=logging.NOTSET if level is None else level, **arguments)
+    if not root.handlers:
+        console = logging.StreamHandler()
+        console.setLevel(logging.WARNING)
+        root.addHandler(console)
+        root.setLevel(logging.INFO if level is None else level)
+    root.addHandler(counting)
+    return counting

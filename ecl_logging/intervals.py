@@ -1,0 +1,76 @@
+"""Interval lengths, buckets and stretches: pure functions of time.
+
+Time is cut into buckets aligned to the Unix epoch; a stretch is the time between two
+neighbouring edges of all intervals of a group, so its start decides the bucket in each.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["MAX_SECONDS", "Interval", "bucket_start", "stretch_around", "whole_seconds"]
+
+MAX_SECONDS = 366 * 86400
+
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_FORM = re.compile(r"([1-9][0-9]{0,9})([smhd])")
+
+# Beyond these a time stamp is no time, whatever made it; they keep integers small everywhere.
+_EARLIEST, _LATEST = 0, 2**40
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A length of time, with the text that keys and commands call it by."""
+
+    text: str
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: object) -> Interval:
+        """Read `<positive whole number><s|m|h|d>`, 1s to 366d; raise ValueError otherwise."""
+        if not isinstance(text, str) or (match := _FORM.fullmatch(text)) is None:
+            raise ValueError(f"{text!r} is not an interval; write <number><s|m|h|d>, such as 5m")
+        seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
+        if seconds > MAX_SECONDS:
+            raise ValueError(f"{text!r} is too long; an interval is 1s to 366d")
+        return cls(str(text), seconds)
+
+    def start_of(self, second: int) -> int:
+        """Return the start of the bucket that `second` lies in."""
+        return bucket_start(second, self.seconds)
+
+    def contains(self, start: int, end: int) -> bool:
+        """Whether one bucket holds the whole of [start, end)."""
+        return end <= bucket_start(start, self.seconds) + self.seconds
+
+
+def bucket_start(second: int, seconds: int) -> int:
+    """Return the start of the bucket of length `seconds` that `second` lies in."""
+    return second // seconds * seconds
+
+
+def whole_seconds(created: Any) -> int:
+    """Return the Unix second that `created` lies in; what is no time becomes the epoch.
+
+    The epoch is older than any history, so such records stay in the total as late ones.
+    """
+    try:
+        second = math.floor(created)
+    except OverflowError:  # an infinity
+        return _LATEST if created > 0 else _EARLIEST
+    except Exception:  # noqa: BLE001 - a record can carry any object as its time
+        return _EARLIEST
+    return int(min(max(second, _EARLIEST), _LATEST))
+
+
+def stretch_around(second: int, lengths: Iterable[int]) -> tuple[int, int]:
+    """Return start and end of the stretch that `second` lies in."""
+    starts_and_lengths = [(bucket_start(second, length), length) for length in lengths]
+    start = max(start for start, _ in starts_and_lengths)
+    end = min(start + length for start, length in starts_and_lengths)
+    return start, end

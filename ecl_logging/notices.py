@@ -1,0 +1,43 @@
+"""What the library has to say about itself: one place, never the logging path.
+
+Warnings go to the logger `ecl_logging`. Where no handler but ours would show them, they go
+to stderr, so that nobody loses counts in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+
+__all__ = ["OWN_LOGGER", "warn"]
+
+OWN_LOGGER = "ecl_logging"
+
+
+def warn(message: str) -> None:
+    """Tell the operator. Called by flushing threads and commands, with no lock held."""
+    logger = logging.getLogger(OWN_LOGGER)
+    if any(_shows_warnings(handler) for handler in _handlers_of(logger)):
+        logger.warning("%s", message)
+    elif sys.stderr is not None:
+        try:
+            print(f"{OWN_LOGGER}: {message}", file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            return  # stderr is closed: there is nobody left to tell
+
+
+def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
+    """The handlers that a warning of `logger` would reach."""
+    if logger.disabled or not logger.isEnabledFor(logging.WARNING):
+        return
+    at: logging.Logger | None = logger
+    while at is not None:
+        yield from at.handlers
+        at = at.parent if at.propagate else None
+
+
+def _shows_warnings(handler: logging.Handler) -> bool:
+    if isinstance(handler, logging.NullHandler) or handler.level > logging.WARNING:
+        return False
+    return not getattr(handler, "only_counts", False)

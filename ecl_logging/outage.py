@@ -1,0 +1,84 @@
+"""When the store is away: when to try again, and one warning for going and one for coming back."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+
+from ecl_logging.errors import StoreError
+from ecl_logging.notices import warn
+
+__all__ = ["Outage"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
+
+
+class Outage:
+    """Whether the store is away. Thread safe: what is lost in a race is a pause, or a word."""
+
+    def __init__(self, hint: str = "") -> None:
+        """`hint` is added to the warning, where something can be done."""
+        self._hint = hint
+        self.reset()
+
+    def reset(self) -> None:
+        """Start with a store that is not known to be away."""
+        self.last_error: str | None = None
+        self.is_announced = False
+        self.is_ending = False  # the process ends: the loss is told, not the outage
+        self._since: float | None = None
+        self._pause = 0.0
+        self._next_try = 0.0
+        self._unsaid: list[str] = []
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the last step failed."""
+        return self._since is not None
+
+    def may_try(self) -> bool:
+        """Whether the pause since the last failure is over."""
+        return not self.is_on or time.monotonic() >= self._next_try
+
+    def began(self, error: StoreError) -> None:
+        """A step failed. Called for every failure; the pauses grow."""
+        self.last_error = str(error)
+        if self._since is None:
+            self._since = time.monotonic()
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
+        # Processes that lost the store together should not come back together.
+        self._next_try = time.monotonic() + self._pause * random.uniform(0.75, 1.25)  # noqa: S311
+        if not self.is_announced and not self._unsaid:
+            self._unsaid.append(f"{error}; counting in memory{self._hint}")
+
+    def ended(self) -> None:
+        """A step succeeded."""
+        if self._since is None:
+            return
+        away = time.monotonic() - self._since
+        self._since = None
+        self._pause = 0.0
+        if self.is_announced:
+            self._unsaid.append(f"the store is back after {away:.0f} s; all counts are sent")
+        else:
+            self._unsaid.clear()
+        self.is_announced = False
+
+    def tell(self, news: Iterable[str] = ()) -> None:
+        """Warn of `news` and of what has changed. Call with no lock held."""
+        unsaid: list[str] = []
+        if not self.is_ending:
+            unsaid, self._unsaid = self._unsaid, []
+        if unsaid and self.is_on:
+            self.is_announced = True
+        for text in (*unsaid, *news):
+            warn(text)
+
+    def tell_of_loss(self, events: int) -> None:
+        """Warn that this many counts end with the process, unless the outage was announced."""
+        if events and not self.is_announced:
+            self.is_announced = True
+            self._unsaid.clear()
+            reason = f"{self.last_error}; " if self.is_on else ""
+            warn(f"{reason}{events} counts could not be sent before the end{self._hint}")

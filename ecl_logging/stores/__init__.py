@@ -1,0 +1,55 @@
+"""Where shared counts live. `open_store` is the way in; `protocols` says what a store promises."""
+
+from __future__ import annotations
+
+from ecl_logging.addresses import StoreAddress, choose_address, embedded_path, parse_address
+from ecl_logging.errors import ConfigError
+from ecl_logging.stores.protocols import Store
+
+__all__ = ["open_chosen_store", "open_store"]
+
+_shared_memory: dict[str, Store] = {}
+
+
+def open_store(store: object) -> Store:
+    """Return the store that a URL names; a store is returned as it is.
+
+    `sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://` (private), `memory://NAME`
+    (shared in the process). Raises ConfigError for a URL that names no store. Touches neither
+    network nor disk: what is wrong with the place itself is told by the first use.
+    """
+    if not isinstance(store, str | dict | StoreAddress):
+        return store  # type: ignore[return-value]  # handed in: it keeps the protocol
+    try:
+        return _open(parse_address(store))
+    except ValueError as error:
+        raise ConfigError(f"store: {error}") from None
+
+
+def open_chosen_store(argument: object, configured: StoreAddress | None) -> Store:
+    """Return the store of the argument, else of `ECL_STORE`, else configured, else embedded."""
+    if argument is not None and not isinstance(argument, str | dict | StoreAddress):
+        return open_store(argument)
+    try:
+        return _open(choose_address(argument, configured))
+    except ValueError as error:
+        raise ConfigError(f"store: {error}") from None
+
+
+def _open(address: StoreAddress) -> Store:
+    if address.kind == "redis":
+        raise ValueError(
+            f"{address.shown}: this version has no Redis store; write sqlite:////absolute.db, "
+            "or leave the key out for the embedded store"
+        )
+    if address.kind == "memory":
+        from ecl_logging.stores.memory import MemoryStore
+
+        if not address.target:
+            return MemoryStore()
+        return _shared_memory.setdefault(address.target, MemoryStore(address.shown))
+    from ecl_logging.stores.sqlite.store import SqliteStore
+
+    if address.kind == "embedded":
+        return SqliteStore(embedded_path, private=True)
+    return SqliteStore(address.target)

@@ -1,0 +1,192 @@
+"""What a store is: the protocol that every store keeps, and what goes in and out of it.
+
+How a batch is counted once: a *source* numbers its batches 1, 2, 3 ... and sends one at a
+time. The store remembers each source's last number and applies a batch only if its number is
+the next one, in one atomic step with the counts. A batch whose reply was lost is sent again
+as it was, and found to be a duplicate if it had been applied. A number that is too high shows
+that the store has forgotten something; the running totals say how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ecl_logging.intervals import Interval
+
+__all__ = [
+    "APPLIED",
+    "DUPLICATE",
+    "GAP",
+    "INVALID",
+    "LATE",
+    "MAX_BATCH_IDS",
+    "OTHER",
+    "UNDEFINED",
+    "Batch",
+    "Bucket",
+    "Definition",
+    "Finished",
+    "Reply",
+    "Source",
+    "Store",
+    "events_in",
+]
+
+MAX_BATCH_IDS = 2000
+"""The most event IDs one batch may have, which bounds how long a store is held by it."""
+
+# Cells of a bucket that are no event IDs; no ID can start with '@'.
+LATE = "@late"  # events older than the interval's history
+OTHER = "@other"  # events beyond the cap on undeclared IDs
+INVALID = "@invalid"  # values that are no event IDs
+
+# What a store says to a batch.
+UNDEFINED = "undefined"  # it does not know the group; nothing was written
+APPLIED = "applied"
+DUPLICATE = "duplicate"  # applied before; the reply is the one given then
+GAP = "gap"  # batches before this one are missing; nothing was written
+
+
+def events_in(counts: Mapping[str, int]) -> int:
+    """How many events these cells stand for: all but notes such as `@invalid`."""
+    return sum(n for cell, n in counts.items() if cell[0] != "@" or cell == OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What all programs that count in a group agree on.
+
+    `version` grows with every change; 0 is a definition that no store has seen.
+    """
+
+    group: str
+    intervals: tuple[Interval, ...]
+    events: frozenset[str] = frozenset()  # declared IDs: shown at zero, and not capped
+    history: int = 60
+    max_events: int = 10_000
+    measures: frozenset[str] = frozenset()
+    cur_last_keys: bool = True
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Counts of one group and one stretch, frozen, sent as one unit."""
+
+    group: str
+    source: str  # 128 random bits as 32 hexadecimal digits
+    number: int  # of this batch among its source's, from 1
+    total: int  # events in all batches of the source, this one included
+    version: int  # of the definition by which it was cut
+    start: int  # of its stretch, in Unix seconds
+    intervals: tuple[Interval, ...]  # to count it in: its stretch lies in one bucket of each
+    counts: Mapping[str, int]  # event ID, `@other` or `@invalid` -> how often
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the store did with a batch. Amounts are numbers of events of that batch."""
+
+    status: str
+    version: int = 0  # of the group's newest definition
+    number: int = 0  # the source's last batch that was applied
+    total: int = 0  # and the running total that it carried
+    late: int = 0  # counted as `@late` in some interval
+    ahead: int = 0  # dated ahead of the store's clock, counted in its current bucket
+    other: int = 0  # counted as `@other` in some interval
+    dropped: int = 0  # no interval's cell could take them
+    bad_cells: tuple[str, ...] = ()  # `<interval> <id>` of cells that hold no usable number
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket as it stands in the store: cell -> count, `@` cells included."""
+
+    start: int
+    cells: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a store remembers of one source."""
+
+    source: str
+    number: int
+    total: int
+    at: float  # Unix time of its last batch, by the store's clock
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A bucket that is over, as the one caller that rotated it learns."""
+
+    interval: Interval
+    start: int
+
+
+class Store(Protocol):
+    """Shared counts.
+
+    Every method is one atomic step: it happens whole or not at all, whatever fails, and no
+    other step is seen half done. Methods may be called from any thread, and may wait for the
+    store at most `timeout` seconds (reads: the store's own bound). They raise
+    `StoreUnavailable` where trying again may help, `StoreError` where it will not, and
+    nothing else. After StoreUnavailable from a writing method the outcome is unknown.
+
+    Building a store touches neither network nor disk.
+    """
+
+    @property
+    def shown(self) -> str:
+        """The store's URL for messages, secrets masked."""
+
+    def define(
+        self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
+    ) -> Definition:
+        """Make the group known, and return its definition.
+
+        What the store has and what is wanted are united: events, measures, intervals (by
+        length; the text that came first stays), the larger history and max_events. With
+        `replace` the definition becomes the wanted one. A change makes a new version.
+        """
+
+    def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
+        """Count a batch once.
+
+        A cell goes to the bucket of the batch's start. An interval whose history is over
+        counts the batch under `@late` of its current bucket; a bucket that starts more than
+        5 s ahead of the store's clock is replaced by the current one. Undeclared IDs beyond
+        `max_events` in a bucket count under `@other`. A cell that holds no number, or cannot
+        hold the sum, is passed over and reported.
+        """
+
+    def groups(self) -> list[str]:
+        """Names of the groups that were defined here, sorted."""
+
+    def definition(self, group: str) -> Definition | None:
+        """The group's newest definition; None for a group that was never defined."""
+
+    def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
+        """Buckets by age: 0 is the one in which the store's clock is, 1 the one before.
+
+        A bucket in which nothing was counted has no cells. Cells that hold no number are
+        left out. Nothing is written.
+        """
+
+    def sources(self, group: str) -> list[Source]:
+        """The sources that counted in the group within the last week."""
+
+    def rotate(self, group: str) -> list[Finished]:
+        """Buckets that ended since the last call, oldest first, at most `history` of them.
+
+        Each is returned to one caller only, however many there are, in all processes.
+        """
+
+    def close(self) -> None:
+        """Let go of connections. The store can be used again. Never raises."""
+
+    def after_fork(self) -> None:
+        """Forget what belongs to the parent process. Called in the child; only assigns."""

@@ -1,0 +1,268 @@
+"""Connections to the file: opened when needed, one a user at a time, never across a fork."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.stores.sqlite.schema import create_tables, is_ours
+
+__all__ = ["Connections", "wal_is_safe"]
+
+# Idle connections that a fork has copied into this process. They must be neither used nor
+# closed here: they belong to the parent.
+_abandoned: list[sqlite3.Connection] = []
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether SQLite of this version keeps every commit in WAL mode.
+
+    From 3.7.0 on, two connections that write and checkpoint in the same instant can lose
+    committed data ("the WAL-reset bug", sqlite.org/wal.html). Fixed in 3.51.3, and in the
+    patch releases 3.50.7 and 3.44.6.
+    """
+    return (
+        version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    )
+
+
+class Connections:
+    """Hands out connections to one file.
+
+    A connection in use is held by its user's frame alone. So a fork in the middle of a
+    transaction leaves nothing in the child that could end it: another thread's frames are
+    never unwound there. Were it closed in the child, SQLite would roll back into the file
+    what the parent is about to commit.
+
+    Thread safe: each user gets a connection that nobody else has.
+    """
+
+    def __init__(self, path: Callable[[], str], *, private: bool) -> None:
+        """`private`: create folder and file for their owner only, where they are missing."""
+        self._find_path = path
+        self._private = private
+        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+
+    @contextlib.contextmanager
+    def writing(self, timeout: float) -> Iterator[sqlite3.Connection]:
+        """A transaction that may write, from BEGIN IMMEDIATE to COMMIT.
+
+        IMMEDIATE, because one that begins by reading fails at its first write when another
+        process has written since, without waiting.
+        """
+        path = self._find_path()
+        with _translated(path):
+            connection, identity = self._take(path, timeout)
+            with _closed_on_error(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            self._idle.append((connection, identity))
+
+    @contextlib.contextmanager
+    def reading(self, timeout: float) -> Iterator[sqlite3.Connection]:
+        """A transaction that sees one state of the file, and creates nothing.
+
+        Where there is no file, or nothing in it yet, it sees empty tables.
+        """
+        path = self._find_path()
+        with _translated(path):
+            connection = _open_to_read(path, timeout)
+            with contextlib.closing(connection):
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close what is idle. Never raises."""
+        while self._idle:
+            with contextlib.suppress(sqlite3.Error, IndexError):
+                self._idle.pop()[0].close()
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone. Called in the child."""
+        _abandoned.extend(connection for connection, _ in self._idle)
+        self._idle = []
+
+    def _take(self, path: str, timeout: float) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        milliseconds = max(1, int(timeout * 1000))
+        while self._idle:
+            try:
+                connection, identity = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if _identity(path) == identity:
+                connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+                return connection, identity
+            connection.close()  # the file was removed or replaced under it
+        return _open_to_write(path, milliseconds, private=self._private)
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Give the connection up when anything fails: closing it rolls back."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file is at `path`. By name: closing a descriptor would drop SQLite's locks."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _open_to_write(
+    path: str, milliseconds: int, *, private: bool
+) -> tuple[sqlite3.Connection, tuple[int, int]]:
+    if private:
+        _create_private(path)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with _closed_on_error(connection):
+        connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        is_new = not is_ours(connection)
+        _choose_journal_mode(connection, is_new=is_new)
+        if is_new:
+            create_tables(connection)
+        identity = _identity(path)
+        if identity is None:
+            raise StoreUnavailable("was removed while it was opened")
+        return connection, identity
+
+
+def _choose_journal_mode(connection: sqlite3.Connection, *, is_new: bool) -> None:
+    """WAL where this SQLite can be trusted with it; the mode of a file in use is left alone.
+
+    Leaving WAL works only for the sole user of a file; SQLite itself refuses it otherwise.
+    """
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    wanted = mode
+    if wal_is_safe(sqlite3.sqlite_version_info):
+        wanted = "wal" if is_new else mode
+    elif mode == "wal":
+        wanted = "delete"
+    if wanted != mode:
+        with contextlib.suppress(sqlite3.OperationalError):  # somebody else has it open
+            mode = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
+    # In WAL mode NORMAL loses the latest commits at a power cut, never an older one; counts
+    # and numbers of batches go together, so the loss is seen.
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
+
+
+def _create_private(path: str) -> None:
+    """Create folder (0700) and file (0600); what exists is left as it is."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _open_to_read(path: str, timeout: float) -> sqlite3.Connection:
+    try:
+        is_empty = os.stat(path).st_size == 0
+    except FileNotFoundError:
+        is_empty = True
+    if is_empty:
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        create_tables(connection)
+        return connection
+    try:
+        return _open_existing(path, timeout, "ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname not in {"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"}:
+            raise
+    # A writer was killed in a transaction: the file must be put right before it can be read.
+    return _open_existing(path, timeout, "rw")
+
+
+def _open_existing(path: str, timeout: float, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(path)}?mode={mode}", timeout=timeout, isolation_level=None, uri=True
+    )
+    with _closed_on_error(connection):
+        if not is_ours(connection):  # its writer is just about to create the tables
+            connection.close()
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            create_tables(connection)
+        return connection
+
+
+# --- errors
+
+
+@contextlib.contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """Turn what SQLite and the system raise into our errors, with the file's name."""
+    shown = f"sqlite:///{path}"
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{shown}: {error}") from None
+    except StoreError as error:
+        raise StoreError(f"{shown}: {error}") from None
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
+            raise StoreError(f"{shown}: is no database, or a damaged one") from error
+        reason = _reason(path, name) or str(error)
+        raise StoreUnavailable(f"{shown}: {reason}") from error
+    except sqlite3.Error as error:
+        raise StoreError(f"{shown}: {error}") from error
+    except OSError as error:
+        reason = _reason(path, "") or error.strerror or str(error)
+        raise StoreUnavailable(f"{shown}: {reason}") from error
+
+
+def _reason(path: str, name: str) -> str:
+    """Say in words why the file cannot be used; empty where SQLite says it better."""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "is locked by another process"
+    if os.path.isdir(path):
+        return "is a folder"
+    if not os.path.exists(path):
+        return _reason_of_folder(os.path.dirname(path) or ".")
+    if os.access(path, os.R_OK | os.W_OK):
+        folder = os.path.dirname(path) or "."
+        return "" if os.access(folder, os.W_OK) else f"folder {_owned(folder)} cannot be written"
+    lacking = "written" if os.access(path, os.R_OK) else "read"
+    return f"cannot be {lacking} by user {_name(os.geteuid())}; it {_owned('', path)}"
+
+
+def _reason_of_folder(folder: str) -> str:
+    while not os.path.exists(folder) and os.path.dirname(folder) != folder:
+        parent = os.path.dirname(folder) or "."
+        if not os.access(parent, os.W_OK | os.X_OK) and os.path.exists(parent):
+            return f"folder {_owned(parent)} cannot be written"
+        folder = parent
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ""
+    return f"folder {_owned(folder)} cannot be written"
+
+
+def _owned(shown: str, path: str = "") -> str:
+    """`PATH (owner NAME, mode 0755)`, or `belongs to NAME (mode 0600)` without a name to show."""
+    try:
+        status = os.stat(path or shown)
+    except OSError:
+        return shown or "is out of reach"
+    mode = f"mode {status.st_mode & 0o7777:04o}"
+    if shown:
+        return f"{shown} (owner {_name(status.st_uid)}, {mode})"
+    return f"belongs to {_name(status.st_uid)} ({mode})"
+
+
+def _name(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return str(uid)

@@ -1,0 +1,91 @@
+"""SqliteStore: the protocol's steps, each one transaction of the file."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from ecl_logging.errors import StoreError
+from ecl_logging.intervals import Interval
+from ecl_logging.stores import steps
+from ecl_logging.stores.protocols import Batch, Bucket, Definition, Finished, Reply, Source
+from ecl_logging.stores.sqlite.connection import Connections
+from ecl_logging.stores.sqlite.tables import SqliteTables
+
+__all__ = ["SqliteStore"]
+
+_READ_SECONDS = 5.0
+
+
+class SqliteStore:
+    """Counts in one SQLite file, for all processes of one machine. Thread safe."""
+
+    def __init__(
+        self,
+        path: str | Callable[[], str],
+        *,
+        private: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`path` may be a function, called when the file is needed; see `Connections`."""
+        self._path = path
+        self._clock = clock
+        self._connections = Connections(self._absolute_path, private=private)
+        if isinstance(path, str):
+            # A process that changes its folder goes on with the file that was meant.
+            self._path = os.path.abspath(path)
+
+    def _absolute_path(self) -> str:
+        return self._path() if callable(self._path) else self._path
+
+    @property
+    def shown(self) -> str:
+        """The URL; for the embedded store without a home, what it is."""
+        try:
+            return f"sqlite:///{self._absolute_path()}"
+        except StoreError:
+            return "the embedded store"
+
+    def define(
+        self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
+    ) -> Definition:
+        known = None if replace else self.definition(wanted.group)
+        if known is not None and steps.united(known, wanted) == known:
+            return known  # the usual case, without waiting for writers
+        with self._connections.writing(timeout) as connection:
+            tables = SqliteTables(connection)
+            return steps.define(tables, wanted, replace=replace, now=self._clock())
+
+    def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
+        with self._connections.writing(timeout) as connection:
+            return steps.apply(SqliteTables(connection), batch, now=self._clock())
+
+    def groups(self) -> list[str]:
+        with self._connections.reading(_READ_SECONDS) as connection:
+            return SqliteTables(connection).groups()
+
+    def definition(self, group: str) -> Definition | None:
+        with self._connections.reading(_READ_SECONDS) as connection:
+            return SqliteTables(connection).definition(group)
+
+    def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
+        current = interval.start_of(int(self._clock()))
+        starts = [current - age * interval.seconds for age in ages]
+        with self._connections.reading(_READ_SECONDS) as connection:
+            tables = SqliteTables(connection)
+            return [Bucket(at, tables.bucket(group, interval.text, at)) for at in starts]
+
+    def sources(self, group: str) -> list[Source]:
+        with self._connections.reading(_READ_SECONDS) as connection:
+            return SqliteTables(connection).sources(group)
+
+    def rotate(self, group: str) -> list[Finished]:
+        with self._connections.writing(_READ_SECONDS) as connection:
+            return steps.rotate(SqliteTables(connection), group, now=self._clock())
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def after_fork(self) -> None:
+        self._connections.after_fork()

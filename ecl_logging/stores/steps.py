@@ -1,0 +1,237 @@
+"""The atomic steps of the protocol, written once for every store that runs them in Python.
+
+A store opens a transaction, hands its tables to one of these functions, and commits. Each
+reads everything first and writes last, so an error in between leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from ecl_logging.intervals import Interval
+from ecl_logging.stores.protocols import (
+    APPLIED,
+    DUPLICATE,
+    GAP,
+    LATE,
+    OTHER,
+    UNDEFINED,
+    Batch,
+    Definition,
+    Finished,
+    Reply,
+    Source,
+    events_in,
+)
+
+__all__ = ["Tables", "apply", "define", "rotate", "united"]
+
+AHEAD_SECONDS = 5
+"""How far ahead of the store's clock a bucket may start and still be a bucket of its own."""
+
+MAX_CELL = 2**63 - 1
+SOURCE_SECONDS = 7 * 86400
+PRUNE_SECONDS = 3600
+
+
+class Tables(Protocol):
+    """What the steps need of a store, within one transaction."""
+
+    def definition(self, group: str) -> Definition | None: ...
+    def save_definition(self, definition: Definition) -> None: ...
+    def declared(self, group: str, ids: Collection[str]) -> set[str]: ...
+    def source(self, group: str, source: str) -> Source | None: ...
+    def save_source(self, group: str, source: Source) -> None: ...
+    def cells(
+        self, group: str, interval: str, start: int, ids: Collection[str]
+    ) -> Mapping[str, object]: ...
+    def is_empty(self, group: str, interval: str, start: int) -> bool: ...
+    def count_undeclared(self, group: str, interval: str, start: int) -> int: ...
+    def add(self, group: str, interval: str, start: int, counts: Mapping[str, int]) -> None: ...
+    def drop_before(self, group: str, interval: str, start: int) -> None: ...
+    def stored_intervals(self, group: str) -> Iterable[str]: ...
+    def rotated(self, group: str, interval: str) -> int | None: ...
+    def save_rotated(self, group: str, interval: str, start: int) -> None: ...
+    def pruned(self, group: str) -> float: ...
+    def prune_sources(self, group: str, *, now: float, silent_since: float) -> None: ...
+
+
+def united(known: Definition, wanted: Definition) -> Definition:
+    """Return the union of two definitions; the version stays that of `known`."""
+    intervals = {interval.seconds: interval for interval in known.intervals}
+    for interval in wanted.intervals:
+        intervals.setdefault(interval.seconds, interval)
+    return dataclasses.replace(
+        known,
+        intervals=tuple(intervals.values()),
+        events=known.events | wanted.events,
+        measures=known.measures | wanted.measures,
+        history=max(known.history, wanted.history),
+        max_events=max(known.max_events, wanted.max_events),
+    )
+
+
+def define(tables: Tables, wanted: Definition, *, replace: bool, now: float) -> Definition:
+    """Unite or replace a group's definition; see `Store.define`."""
+    known = tables.definition(wanted.group)
+    changed = wanted if known is None or replace else united(known, wanted)
+    if known is not None:
+        changed = dataclasses.replace(changed, version=known.version)
+        if changed == known:
+            return known
+    # Also larger than any version from before the store was emptied, so that a program
+    # which slept through that cannot take the new definition for the one it knows.
+    version = max(known.version + 1 if known else 1, int(now * 1000))
+    changed = dataclasses.replace(changed, version=version)
+    tables.save_definition(changed)
+    return changed
+
+
+def apply(tables: Tables, batch: Batch, *, now: float) -> Reply:
+    """Judge a batch, then count it; see `Store.apply`."""
+    definition = tables.definition(batch.group)
+    if definition is None:
+        return Reply(UNDEFINED)
+    known = tables.source(batch.group, batch.source)
+    number, total = (known.number, known.total) if known else (0, 0)
+    if known and batch.number <= number:
+        return dataclasses.replace(known.reply, status=DUPLICATE, version=definition.version)
+    if batch.number != number + 1:
+        return Reply(GAP, definition.version, number, total)
+    additions = _Additions(tables, batch, definition, now)
+    reply = additions.reply()
+    additions.write()
+    tables.save_source(batch.group, Source(batch.source, batch.number, batch.total, now, reply))
+    _prune(tables, definition, now)
+    return reply
+
+
+class _Additions:
+    """What one batch adds to each bucket: worked out whole, then written."""
+
+    def __init__(self, tables: Tables, batch: Batch, definition: Definition, now: float) -> None:
+        self._tables, self._batch, self._definition = tables, batch, definition
+        self._now = now
+        self._planned: list[tuple[Interval, int, dict[str, int]]] = []
+        self._late = self._ahead = False
+        self._other: set[str] = set()
+        self._bad: list[str] = []
+        self._taken: set[str] = set()
+        for interval in batch.intervals:
+            self._plan(interval)
+
+    def _plan(self, interval: Interval) -> None:
+        start = interval.start_of(self._batch.start)
+        current = interval.start_of(int(self._now))
+        cells: Mapping[str, int] = self._batch.counts
+        if start < current - self._definition.history * interval.seconds:
+            self._late = True
+            notes = {cell: n for cell, n in cells.items() if cell[0] == "@" and cell != OTHER}
+            start, cells = current, {LATE: events_in(cells), **notes}
+        elif start > self._now + AHEAD_SECONDS:
+            self._ahead = True
+            start = current
+        additions = self._checked(interval, start, cells)
+        if LATE in additions:
+            self._taken.update(self._batch.counts)
+        self._planned.append((interval, start, additions))
+
+    def _checked(self, interval: Interval, start: int, cells: Mapping[str, int]) -> dict[str, int]:
+        """Return the cells as they can be added: capped, and without those that are spoilt."""
+        existing = self._tables.cells(self._batch.group, interval.text, start, (*cells, OTHER))
+        beyond_cap = self._beyond_cap(interval, start, cells, existing)
+        additions: dict[str, int] = {}
+        for event_id, n in cells.items():
+            cell = OTHER if event_id in beyond_cap else event_id
+            value = existing.get(cell, 0)
+            sum_so_far = additions.get(cell, 0) + n
+            if not isinstance(value, int) or value + sum_so_far > MAX_CELL:
+                self._bad.append(f"{interval.text} {cell}")
+                continue
+            if n:
+                additions[cell] = sum_so_far
+            self._taken.add(event_id)
+            if cell == OTHER:
+                self._other.add(event_id)
+        return additions
+
+    def _beyond_cap(
+        self,
+        interval: Interval,
+        start: int,
+        cells: Mapping[str, int],
+        existing: Mapping[str, object],
+    ) -> set[str]:
+        new = [cell for cell in cells if cell not in existing and cell[0] != "@"]
+        if not new:
+            return set()
+        declared = self._tables.declared(self._batch.group, new)
+        undeclared = [cell for cell in new if cell not in declared]
+        if not undeclared:
+            return set()
+        present = self._tables.count_undeclared(self._batch.group, interval.text, start)
+        return set(undeclared[max(0, self._definition.max_events - present) :])
+
+    def reply(self) -> Reply:
+        counts = self._batch.counts
+        events = events_in(counts)
+        taken = {cell: n for cell, n in counts.items() if cell in self._taken}
+        return Reply(
+            APPLIED,
+            self._definition.version,
+            self._batch.number,
+            self._batch.total,
+            late=events if self._late else 0,
+            ahead=events if self._ahead else 0,
+            other=sum(counts.get(event_id, 0) for event_id in self._other),
+            dropped=events - events_in(taken),
+            bad_cells=tuple(self._bad),
+        )
+
+    def write(self) -> None:
+        group = self._batch.group
+        for interval, start, additions in self._planned:
+            if self._tables.is_empty(group, interval.text, start):
+                # A new bucket opens, so an old one has had its time.
+                oldest = _oldest(interval, self._definition, self._now)
+                self._tables.drop_before(group, interval.text, oldest)
+            self._tables.add(group, interval.text, start, additions)
+
+
+def _oldest(interval: Interval, definition: Definition, now: float) -> int:
+    """Start of the oldest bucket that is still kept: history + 2 intervals after its end."""
+    return interval.start_of(int(now)) - (definition.history + 2) * interval.seconds
+
+
+def _prune(tables: Tables, definition: Definition, now: float) -> None:
+    """Hourly: forget silent sources, and buckets of intervals that are defined no more."""
+    group = definition.group
+    if 0 <= now - tables.pruned(group) < PRUNE_SECONDS:
+        return
+    tables.prune_sources(group, now=now, silent_since=now - SOURCE_SECONDS)
+    for text in tables.stored_intervals(group):
+        tables.drop_before(group, text, _oldest(Interval.parse(text), definition, now))
+
+
+def rotate(tables: Tables, group: str, *, now: float) -> list[Finished]:
+    """Return the buckets that ended since the last call; see `Store.rotate`."""
+    definition = tables.definition(group)
+    if definition is None:
+        return []
+    finished: list[Finished] = []
+    for interval in definition.intervals:
+        last = interval.start_of(int(now)) - interval.seconds
+        rotated = tables.rotated(group, interval.text)
+        if rotated is not None and rotated >= last:
+            continue  # by somebody else, or before the clock stepped back
+        first = last
+        if rotated is not None:
+            kept = last - (definition.history - 1) * interval.seconds
+            first = max(kept, rotated + interval.seconds)
+        starts = range(first, last + 1, interval.seconds)
+        finished += [Finished(interval, start) for start in starts]
+        tables.save_rotated(group, interval.text, last)
+    _prune(tables, definition, now)
+    return sorted(finished, key=lambda one: (one.start + one.interval.seconds, one.start))

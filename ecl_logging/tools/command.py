@@ -1,0 +1,116 @@
+"""What all commands share: options, finding configuration and store, errors and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ecl_logging import __version__
+from ecl_logging.config import Config, GroupConfig, read_config_file
+from ecl_logging.errors import ConfigError, EclError, StoreUnavailable
+from ecl_logging.sender import wanted_definition
+from ecl_logging.stores import open_chosen_store
+from ecl_logging.stores.protocols import Definition, Store
+
+__all__ = ["Context", "UsageError", "add_common_options", "open_context", "run"]
+
+_DEFAULT_FILE = "logging.yaml"
+
+FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+
+
+class UsageError(EclError):
+    """The command line asks for something that cannot be."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The store that a command works on, and the groups of its configuration file."""
+
+    store: Store
+    config: Config | None
+
+    def definitions(self) -> dict[str, Definition]:
+        """The groups of the file and of the store, by name; the store knows more of each."""
+        groups = self.config.groups if self.config else {}
+        found = {name: wanted_definition(group) for name, group in groups.items()}
+        for name in self.store.groups():
+            stored = self.store.definition(name)
+            if stored is not None:
+                found[name] = _with_events_of(groups.get(name), stored)
+        return dict(sorted(found.items()))
+
+
+def _with_events_of(group: GroupConfig | None, stored: Definition) -> Definition:
+    from dataclasses import replace
+
+    return replace(stored, events=stored.events.union(group.events)) if group else stored
+
+
+def add_common_options(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
+    """Add -c, --store and --version, and CONFIG as the first argument where it may come."""
+    if positional:
+        parser.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file, as for -c")
+    parser.add_argument(
+        "-c",
+        dest="config_option",
+        metavar="FILE",
+        help="configuration file (default: $ECL_CONFIG, else ./logging.yaml if it has our keys)",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="store to use (default: $ECL_STORE, else the file's, else the embedded one)",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+
+
+def open_context(config: str | None, store: str | None) -> Context:
+    """Return store and configuration of a command. Raises ConfigError; opens nothing yet."""
+    path = config or os.environ.get("ECL_CONFIG", "").strip() or None
+    loaded = None
+    if path is not None:
+        loaded = read_config_file(path)
+        if loaded is None:
+            raise ConfigError(f"{path}: has neither 'ecl' nor 'groups' at its top level")
+    elif os.path.exists(_DEFAULT_FILE):
+        loaded = read_config_file(_DEFAULT_FILE)
+    return Context(open_chosen_store(store, loaded.store if loaded else None), loaded)
+
+
+def run(name: str, command: Callable[[], int]) -> int:
+    """Run a command; return its exit status, with every expected error in a line on stderr."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except UsageError as error:
+        return _failed(name, [str(error)], USAGE)
+    except ConfigError as error:
+        return _failed(name, error.problems, FAILED)
+    except StoreUnavailable as error:
+        return _failed(
+            name, [f"{error}; choose another store with --store or ECL_STORE"], UNREACHABLE
+        )
+    except EclError as error:
+        return _failed(name, [str(error)], FAILED)
+    return status
+
+
+def _failed(name: str, problems: Iterable[str], status: int) -> int:
+    for problem in problems:
+        print(f"{name}: error: {problem}", file=sys.stderr)
+    return status
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line, options and arguments in any order."""
+    return parser.parse_intermixed_args(argv)

@@ -1,0 +1,96 @@
+"""ecl-log: count an event by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from ecl_logging.config import Config, GroupConfig
+from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
+from ecl_logging.groups import EventCountLogger
+from ecl_logging.tools.command import (
+    Context,
+    UsageError,
+    add_common_options,
+    open_context,
+    parse,
+    run,
+)
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parse(_parser(), argv)
+    return run("ecl-log", lambda: _run(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ecl-log",
+        usage="ecl-log [-c FILE] [--store URL] [CONFIG] GROUP EVENT [COUNT]",
+        description="Count an event by hand. CONFIG is a YAML file, as for -c.",
+    )
+    add_common_options(parser, positional=False)
+    parser.add_argument("words", nargs="+", metavar="GROUP EVENT [COUNT]")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    words = list(arguments.words)
+    config = arguments.config_option
+    if config is None and len(words) > 2 and _is_file(words[0]):
+        config = words.pop(0)
+    if len(words) not in {2, 3}:
+        raise UsageError("expected GROUP EVENT [COUNT]")
+    group, event_id, count = words[0], words[1], words[2] if len(words) > 2 else "1"
+    context = open_context(config, arguments.store)
+    _count(context, group, event_id, _checked(event_id, count))
+    return 0
+
+
+def _is_file(word: str) -> bool:
+    return word.endswith((".yaml", ".yml")) or os.path.isfile(word)
+
+
+def _checked(event_id: str, count: str) -> int:
+    try:
+        check_text(event_id)
+        return amount_of(count)
+    except InvalidEvent as reason:
+        raise UsageError(f"event {event_id!r} {reason}") from None
+
+
+def _count(context: Context, name: str, event_id: str, count: int) -> None:
+    definitions = context.definitions()
+    definition = definitions.get(name)
+    if definition is None:
+        known = ", ".join(definitions) or "none"
+        raise ConfigError(
+            f"group {name!r} is not known to {context.store.shown}; known are {known}"
+        )
+    configured = context.config.groups.get(name) if context.config else None
+    config = configured or GroupConfig(
+        name,
+        definition.intervals,
+        tuple(definition.events),
+        max_events=definition.max_events,
+        history=definition.history,
+    )
+    if not config.auto_declare_events and event_id not in definition.events:
+        raise ConfigError(f"group {name} has no event {event_id!r}, and declares none by itself")
+    with EventCountLogger.from_config(Config({name: config}), store=context.store) as ecl:
+        group = ecl.groups[name]
+        group.log(event_id, count)
+        if not group.sync():
+            # The error itself is told; what is pending is not to be waited for.
+            error = ecl.outage.last_error or f"{context.store.shown} cannot be reached"
+            ecl.outage.is_announced = True
+            raise StoreUnavailable(f"not counted: {error}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,121 @@
+"""ecl-rotate: what is due when a bucket is over, on time.
+
+Counts need none of it: a count goes into the bucket of its own start, whoever rotates. Each
+step is idempotent, so any number of these may run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.outage import Outage
+from ecl_logging.sender import wanted_definition
+from ecl_logging.stores.protocols import Definition
+from ecl_logging.tools.command import Context, add_common_options, open_context, parse, run
+
+__all__ = ["main"]
+
+_LONGEST_SLEEP = 60.0  # seconds; groups that are defined meanwhile wait no longer
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    arguments = parse(_parser(), argv)
+    return run("ecl-rotate", lambda: _run(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ecl-rotate",
+        description="Do on time what is due when an interval is over: forget old buckets and "
+        "silent sources, and say which buckets are finished. Counts are right without it, and "
+        "any number may run.",
+    )
+    add_common_options(parser)
+    parser.add_argument("--once", action="store_true", help="do what is due now, and end")
+    parser.add_argument(
+        "--define",
+        action="store_true",
+        help="first make the file's groups the store's definitions, exactly as they are",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print `rotated GROUP INTERVAL START`"
+    )
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    context = open_context(arguments.config or arguments.config_option, arguments.store)
+    if arguments.define and context.config is None:
+        raise ConfigError("--define: there is no configuration file; name one with -c FILE")
+    stopping = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda _number, _frame: _stop(stopping, _frame))
+    if arguments.once:
+        _define(context, replace=arguments.define)
+        _rotate(context, verbose=arguments.verbose)
+        return 0
+    _rotate_until(stopping, context, arguments)
+    return 0
+
+
+def _stop(stopping: threading.Event, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
+    stopping.set()
+
+
+def _rotate_until(
+    stopping: threading.Event, context: Context, arguments: argparse.Namespace
+) -> None:
+    """Rotate at each edge. While the store is away, go on trying, with one warning."""
+    outage = Outage("; trying on")
+    defined = False
+    while not stopping.is_set():
+        pause = 1.0
+        try:
+            if not defined:
+                _define(context, replace=arguments.define)
+                defined = True
+            lengths = _rotate(context, verbose=arguments.verbose)
+            pause = _until_next_edge(lengths, time.time())
+            outage.ended()
+        except StoreUnavailable as error:
+            outage.began(error)
+        outage.tell()
+        stopping.wait(pause)
+
+
+def _define(context: Context, *, replace: bool) -> None:
+    for group in (context.config.groups if context.config else {}).values():
+        wanted = wanted_definition(group)
+        if replace or context.store.definition(group.name) is None:
+            context.store.define(wanted, replace=replace)
+
+
+def _rotate(context: Context, *, verbose: bool) -> set[int]:
+    """Rotate what is due in every group; return all interval lengths."""
+    lengths: set[int] = set()
+    definitions: dict[str, Definition] = context.definitions()
+    for definition in definitions.values():
+        lengths.update(interval.seconds for interval in definition.intervals)
+        for finished in context.store.rotate(definition.group):
+            if verbose:
+                print(f"rotated {definition.group} {finished.interval.text} {finished.start}")
+                sys.stdout.flush()
+    return lengths
+
+
+def _until_next_edge(lengths: set[int], now: float) -> float:
+    waits = [length - now % length for length in lengths]
+    # A little after the edge: a store with a clock of its own must have passed it, too.
+    return min([_LONGEST_SLEEP, *(wait + 0.02 for wait in waits)])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,271 @@
+"""From plain values to a Config, with every problem that they have in one ConfigError."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Collection, Mapping
+
+from ecl_logging.addresses import StoreAddress, parse_address
+from ecl_logging.config import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
+from ecl_logging.errors import ConfigError
+from ecl_logging.event_ids import InvalidEvent, text_of
+from ecl_logging.intervals import Interval
+
+__all__ = ["Problems", "check_groups", "check_rules", "check_section", "shown"]
+
+_SECTION_KEYS = ("groups", "prefix", "redis", "rules", "spool", "store")
+_GROUP_KEYS = (
+    "auto_declare_events",
+    "cur_last_keys",
+    "events",
+    "history",
+    "intervals",
+    "max_events",
+    "measures",
+    "sync_interval",
+    "sync_limit",
+)
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_RESERVED_GROUPS = ("common", "recent")
+_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_MAX_INTERVALS = 8
+_MAX_HISTORY = 1_000_000
+_MAX_EVENTS = 10_000_000
+
+
+class Problems:
+    """Collects what is wrong, each with its place."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._found: list[str] = []
+
+    def add(self, path: str, message: str) -> None:
+        """Note that the value at `path` is wrong; `message` also says what would be right."""
+        self._found.append(f"{self._place}: {path}: {message}" if path else message)
+
+    def add_unknown(self, path: str, kind: str, name: object, known: Collection[str]) -> None:
+        """Note that `name` at `path` is no known `kind`, with the nearest one that is."""
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+        self.add(path, f"unknown {kind} {name!r}; {hint}")
+
+    def raise_if_any(self) -> None:
+        """Raise one ConfigError with all that was found."""
+        if self._found:
+            raise ConfigError(self._found)
+
+    def mapping(self, path: str, value: object, keys: Collection[str]) -> dict[str, object]:
+        """Return `value` as a dict of known keys; note what is none, and unknown keys."""
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.add(path, f"{shown(value)} is not a mapping; its keys are {', '.join(keys)}")
+            return {}
+        for key in value:
+            if key not in keys:
+                self.add_unknown(path or "top level", "key", key, keys)
+        return {key: value[key] for key in keys if key in value}
+
+
+def shown(value: object) -> str:
+    """Return a short text of a value, for a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_section(section: Mapping[object, object], *, place: str) -> Config:
+    """Return the Config that `section` describes; raise ConfigError with all its problems."""
+    problems = Problems(place)
+    values = problems.mapping("", section, _SECTION_KEYS)
+    groups = _groups(problems, values.get("groups"))
+    rules = _rules(problems, values, groups)
+    if not values.get("groups") and not values.get("rules"):
+        groups, rules = dict(DEFAULT_GROUPS), DEFAULT_RULES
+    store = _store(problems, values)
+    prefix = values.get("prefix", "")
+    if prefix and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
+        problems.add("prefix", f"{shown(prefix)}: letters, digits, and _ . : - (up to 64)")
+    if values.get("spool") is not None:
+        problems.add("spool", "this version has no spool; leave the key out")
+    problems.raise_if_any()
+    return Config(groups, rules, store, str(prefix))
+
+
+def check_groups(groups: object, *, place: str = "ecl") -> dict[str, GroupConfig]:
+    """Return the groups that a program gives directly; raise ConfigError."""
+    problems = Problems(place)
+    checked = _groups(problems, groups)
+    problems.raise_if_any()
+    return checked
+
+
+def _store(problems: Problems, values: Mapping[str, object]) -> StoreAddress | None:
+    given = [key for key in ("store", "redis") if values.get(key) is not None]
+    if len(given) > 1:
+        problems.add("redis", "is the older word for store; give one of them")
+        return None
+    if not given:
+        return None
+    try:
+        return parse_address(values[given[0]])
+    except ValueError as error:
+        problems.add(given[0], str(error))
+        return None
+
+
+# --- groups
+
+
+def _groups(problems: Problems, value: object) -> dict[str, GroupConfig]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        problems.add("groups", f"{shown(value)} is not a mapping of group names")
+        return {}
+    checked = {}
+    for name, keys in value.items():
+        path = f"groups.{name}"
+        if not isinstance(name, str):
+            problems.add(path, f"{shown(name)}: quote it: '{_as_written(name)}'")
+        elif not _GROUP_NAME.fullmatch(name):
+            problems.add(path, f"{shown(name)}: letters, digits, and _ . - make a group's name")
+        elif name in _RESERVED_GROUPS:
+            problems.add(path, "the name is taken by the lists of messages; choose another")
+        else:
+            checked[name] = _group(problems, path, name, keys)
+    return checked
+
+
+def _group(problems: Problems, path: str, name: str, value: object) -> GroupConfig:
+    if isinstance(value, GroupConfig):
+        return value
+    keys = problems.mapping(path, value, _GROUP_KEYS)
+
+    def whole(key: str, default: int | None, most: int) -> int | None:
+        given = keys.get(key)
+        return default if given is None else _whole(problems, f"{path}.{key}", given, most)
+
+    def flag(key: str, *, default: bool) -> bool:
+        given = keys.get(key, default)
+        if not isinstance(given, bool):
+            problems.add(f"{path}.{key}", f"{shown(given)} is neither true nor false")
+        return given is True
+
+    return GroupConfig(
+        name=name,
+        intervals=_intervals(problems, f"{path}.intervals", keys.get("intervals")),
+        events=_event_ids(problems, f"{path}.events", keys.get("events")),
+        auto_declare_events=flag("auto_declare_events", default=False),
+        max_events=whole("max_events", 10_000, _MAX_EVENTS) or 1,
+        sync_interval=_seconds(problems, f"{path}.sync_interval", keys.get("sync_interval")),
+        sync_limit=whole("sync_limit", None, 2**53),
+        history=whole("history", 60, _MAX_HISTORY) or 1,
+        measures=_event_ids(problems, f"{path}.measures", keys.get("measures")),
+        cur_last_keys=flag("cur_last_keys", default=True),
+    )
+
+
+def _whole(problems: Problems, path: str, value: object, most: int) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        problems.add(path, f"{shown(value)} is not a whole number from 1 to {most}")
+        return None
+    return value
+
+
+def _seconds(problems: Problems, path: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        problems.add(path, f"{shown(value)} is not a number of seconds, such as 1 or 0.5")
+    elif not (math.isfinite(value) and 0 < value <= 86400):
+        problems.add(path, f"{shown(value)} seconds: more than 0 and at most 86400 are possible")
+    else:
+        return float(value)
+    return None
+
+
+def _intervals(problems: Problems, path: str, value: object) -> tuple[Interval, ...]:
+    if value is None:
+        problems.add(path, "is missing; write a list such as [5m, 1h]")
+        return ()
+    if not isinstance(value, list | tuple):
+        problems.add(path, f"{shown(value)} is not a list; write [5m, 1h]")
+        return ()
+    if not 1 <= len(value) <= _MAX_INTERVALS:
+        problems.add(path, f"has {len(value)} intervals; 1 to {_MAX_INTERVALS} are possible")
+    intervals: dict[int, Interval] = {}
+    for index, text in enumerate(value):
+        try:
+            interval = text if isinstance(text, Interval) else Interval.parse(text)
+        except ValueError as error:
+            problems.add(f"{path}[{index}]", str(error))
+            continue
+        same = intervals.setdefault(interval.seconds, interval)
+        if same is not interval:
+            problems.add(f"{path}[{index}]", f"{text!r} is as long as {same.text!r}; keep one")
+    return tuple(intervals.values())
+
+
+def _event_ids(problems: Problems, path: str, value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple | set | frozenset):
+        problems.add(path, f"{shown(value)} is not a list of event IDs; write [{value}]")
+        return ()
+    ids: dict[str, None] = {}
+    for index, event_id in enumerate(value):
+        try:
+            ids[text_of(event_id)] = None
+        except InvalidEvent as reason:
+            if event_id is None or isinstance(event_id, bool | float | datetime.date):
+                # YAML has read a word or a number where text was meant.
+                hint = f"{event_id}: quote it: '{_as_written(event_id)}'"
+            else:
+                hint = f"{shown(event_id)} {reason}"
+            problems.add(f"{path}[{index}]", hint)
+    return tuple(ids)
+
+
+def _as_written(value: object) -> str:
+    """Return a text that YAML may have read as `value`."""
+    words = {True: "on", False: "off", None: "null"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+# --- rules
+
+
+def check_rules(
+    rules: object, groups: Mapping[str, GroupConfig], *, place: str = "ecl"
+) -> tuple[RuleConfig, ...] | None:
+    """Return the rules that a program gives directly, for groups that exist already."""
+    problems = Problems(place)
+    checked = _rules(problems, {"rules": rules, "groups": groups}, dict(groups))
+    problems.raise_if_any()
+    return checked
+
+
+def _rules(
+    problems: Problems, values: Mapping[str, object], groups: dict[str, GroupConfig]
+) -> tuple[RuleConfig, ...] | None:
+    """Return the checked rules; a literal event is added to its group's events."""
+    value = values.get("rules")
+    if value is None or value == []:
+        return None
+    if not isinstance(value, list | tuple):
+        problems.add("rules", f"{shown(value)} is not a list; write one rule a line: - {{...}}")
+        return None
+    if not values.get("groups"):
+        problems.add("rules", "have no groups to count in; add groups")
+        return None
+    from ecl_logging.rule_checks import RULE_KEYS, check_rule
+
+    return tuple(
+        check_rule(problems, path, problems.mapping(path, keys, RULE_KEYS), groups)
+        for path, keys in ((f"rules[{index}]", keys) for index, keys in enumerate(value))
+    )
