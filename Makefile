@@ -1,0 +1,39 @@
+# make demo   the main job on real requests, in a virtual environment of its own
+# make test   lint, types, and all tests on every supported Python
+#
+# Both set up what they need. They work in a fresh clone, as any user.
+
+PYTHONS := 3.11 3.12 3.13
+# The one that lints, checks types and runs the demonstration.
+PYTHON := python3
+
+.PHONY: demo test lint unit system-packages clean
+
+demo: .venv/ready
+	.venv/bin/python examples/http_service/demo.py
+
+test: system-packages lint unit
+
+lint: .venv-lint/ready
+	.venv-lint/bin/ruff check .
+	.venv-lint/bin/ruff format --check .
+	.venv-lint/bin/mypy
+
+unit: system-packages
+	tests/run-on-pythons $(PYTHONS)
+
+system-packages:
+	tests/install-system-packages
+
+.venv/ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+.venv-lint/ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv-lint
+	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
