@@ -98,6 +98,10 @@ class Frozen:
         return fitting or self.cut_by
 
 
+def _by_edges(item: tuple[tuple[int, int], _Stretch]) -> tuple[int, int]:
+    return item[0]
+
+
 class PendingCounts:
     """Counts of one group on their way to the store. Thread safe.
 
@@ -308,14 +312,12 @@ class PendingCounts:
         """
         with self._held():
             self._since_flush.clear()
-            while self._stretches:
-                edges = min(self._stretches)
-                stretch = self._stretches[edges]
-                if stretch is self._latest:
-                    self._latest = _Stretch(0, 0, ())
+            for edges, stretch in sorted(self._stretches.items(), key=_by_edges):
                 counts = self._take(stretch)
                 if not stretch.cells():
                     del self._stretches[edges]
+                    if stretch is self._latest:
+                        self._latest = _Stretch(0, 0, ())
                 if counts:
                     return Frozen(*edges, stretch.cut_by, stretch.merged, counts)
         return None
@@ -367,16 +369,17 @@ class PendingCounts:
     def close(self, *, reason_from_now_on: str | None) -> int:
         """Drop what is pending as `shutdown`; return how many events that was.
 
-        What arrives later is dropped for the reason given; with None, it is counted.
+        What arrives later, or has since the last drain, is dropped for the reason given; with
+        None, it is counted.
         """
         with self._held():
+            self._closed_as = reason_from_now_on
             self._drain()
             left = self._under_way + sum(s.events() for s in self._stretches.values())
             self.ledger.dropped["shutdown"] += left
             self._stretches = {}
             self._latest = _Stretch(0, 0, ())
             self._cells = self._under_way = 0
-            self._closed_as = reason_from_now_on
             return left
 
     # --- looking at it

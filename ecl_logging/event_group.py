@@ -150,11 +150,17 @@ class EventGroup:
         self._pending.try_drain()
 
     def give_up(self, *, closed: bool) -> int:
-        """Drop what is pending as `shutdown`; return how many events that was."""
+        """Drop what is pending as `shutdown`; return how many events that was.
+
+        Raises Interrupted in a signal handler that came into the midst of our work.
+        """
         left = self._pending.close(reason_from_now_on="closed" if closed else None)
         self._sender.give_up()
-        self._drain_at = 0
         return left
+
+    def end_batching(self) -> None:
+        """Bring every arrival from now on to `_notice`."""
+        self._drain_at = 0
 
     # --- sending
 

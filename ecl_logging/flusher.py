@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
+from ecl_logging.notices import warn
 from ecl_logging.sender import flushing_threads
 
 __all__ = ["Flusher", "arm_exit_hooks", "watch"]
@@ -77,8 +78,6 @@ class Flusher:
         try:
             return self._flush_due()
         except Exception as error:  # noqa: BLE001 - the thread must outlive any surprise
-            from ecl_logging.notices import warn
-
             warn(f"flushing failed with {type(error).__name__}: {error}; trying on")
             return 1.0
 

@@ -5,13 +5,14 @@ Handlers, processors and filters count through the same object.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ecl_logging import notices
-from ecl_logging.batches import DROP_REASONS
+from ecl_logging.batches import DROP_REASONS, Interrupted
 from ecl_logging.config import Config, GroupConfig, config_from
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
@@ -166,28 +167,33 @@ class EventCountLogger:
         if self._is_closed:
             return
         self._flush_finally(self.exit_timeout if timeout is None else timeout)
+        try:
+            self._give_up(closed=True)
+        except Interrupted:
+            return  # in a signal handler, amid our own work: the exit hook does the rest
         self._is_closed = True
-        self._give_up()
         self.store.close()
 
     def at_exit(self) -> None:
         """Send what is pending as the process ends; later events are sent as they come."""
-        if not self._is_closed:
-            self._flush_finally(self.exit_timeout)
-            self._give_up()
+        if not self._is_closed and not self._flush_finally(self.exit_timeout):
+            with contextlib.suppress(Interrupted):
+                self._give_up(closed=False)
 
-    def _flush_finally(self, timeout: float) -> None:
+    def _flush_finally(self, timeout: float) -> bool:
         """Stop the thread and flush on this one; all calls together take `timeout` at most."""
         self.is_ending = self.outage.is_ending = True
         if self._seconds_left is None:
             self._seconds_left = timeout
+        for group in self._groups.values():
+            group.end_batching()  # first, so that whatever the flush misses is seen to
         with _Spending(self):
             self._flusher.stop(self._seconds_left)
         with _Spending(self):
-            self.flush(max(0.0, self._seconds_left))
+            return self.flush(max(0.0, self._seconds_left))
 
-    def _give_up(self) -> None:
-        left = sum(group.give_up(closed=self._is_closed) for group in self._groups.values())
+    def _give_up(self, *, closed: bool) -> None:
+        left = sum(group.give_up(closed=closed) for group in self._groups.values())
         self.outage.tell_of_loss(left)
 
     def count_at_the_end(self, group: EventGroup) -> None:

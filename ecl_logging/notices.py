@@ -14,12 +14,15 @@ __all__ = ["OWN_LOGGER", "warn"]
 
 OWN_LOGGER = "ecl_logging"
 
+# Looked up once: getLogger takes logging's own lock, which dictConfig holds while it closes
+# handlers and so waits for our thread.
+_logger = logging.getLogger(OWN_LOGGER)
+
 
 def warn(message: str) -> None:
     """Tell the operator. Called by flushing threads and commands, with no lock held."""
-    logger = logging.getLogger(OWN_LOGGER)
-    if any(_shows_warnings(handler) for handler in _handlers_of(logger)):
-        logger.warning("%s", message)
+    if any(_shows_warnings(handler) for handler in _handlers_of(_logger)):
+        _logger.warning("%s", message)
     elif sys.stderr is not None:
         try:
             print(f"{OWN_LOGGER}: {message}", file=sys.stderr, flush=True)

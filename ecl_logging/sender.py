@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import secrets
 import threading
@@ -120,6 +121,8 @@ class Sender:
         if thread in flushing_threads:
             return False
         if not self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            with contextlib.suppress(Interrupted):
+                self._pending.drain()  # it was logged before the time was over
             return False
         flushing_threads.add(thread)
         try:

@@ -50,7 +50,14 @@ def demonstrate(requests: int, environment: dict[str, str], log: Path) -> int:
     print(f"starting a service with four worker processes on {environment['DEMO_BIND']}")
     with log.open("wb") as output:
         service = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "service:application"],
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--config",
+                "gunicorn.conf.py",
+                "service:application",
+            ],
             cwd=HERE,
             env=environment,
             stdout=output,

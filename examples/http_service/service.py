@@ -1,6 +1,6 @@
 """A small HTTP service that logs what it does; nothing in it knows that records are counted.
 
-    gunicorn --config gunicorn.conf.py service:application
+gunicorn --config gunicorn.conf.py service:application
 """
 
 from __future__ import annotations

@@ -11,6 +11,13 @@ from urllib.parse import quote
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.stores.sqlite.schema import create_tables, is_ours
 
+# Imported here and not where it is used: that may be a thread, and a lock of the import
+# system that a fork finds taken stays taken in the child.
+try:
+    import pwd
+except ImportError:  # Windows has no such thing
+    pwd = None  # type: ignore[assignment]
+
 __all__ = ["Connections", "wal_is_safe"]
 
 # Idle connections that a fork has copied into this process. They must be neither used nor
@@ -233,7 +240,7 @@ def _reason(path: str, name: str) -> str:
         folder = os.path.dirname(path) or "."
         return "" if os.access(folder, os.W_OK) else f"folder {_owned(folder)} cannot be written"
     lacking = "written" if os.access(path, os.R_OK) else "read"
-    return f"cannot be {lacking} by user {_name(os.geteuid())}; it {_owned('', path)}"
+    return f"cannot be {lacking} by user {_user()}; it {_owned('', path)}"
 
 
 def _reason_of_folder(folder: str) -> str:
@@ -259,10 +266,12 @@ def _owned(shown: str, path: str = "") -> str:
     return f"belongs to {_name(status.st_uid)} ({mode})"
 
 
+def _user() -> str:
+    return _name(os.geteuid()) if hasattr(os, "geteuid") else "this one"
+
+
 def _name(uid: int) -> str:
     try:
-        import pwd
-
-        return pwd.getpwuid(uid).pw_name
-    except (ImportError, KeyError):
+        return pwd.getpwuid(uid).pw_name if pwd else str(uid)
+    except KeyError:
         return str(uid)

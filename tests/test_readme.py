@@ -1,0 +1,71 @@
+"""The README's code runs as it stands, and what it says of itself is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def ecl_read(*arguments: str) -> str:
+    done = run("-m", "ecl_logging.tools.read", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_each_block_of_python_runs(number: int) -> None:
+    done = run("-c", BLOCKS[number])
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_line_counts_what_the_readme_says() -> None:
+    run("-c", BLOCKS[0])
+
+    shown = ecl_read("--current")
+
+    assert re.search(r"^# events 1m current \S+Z\nsale:1$", shown, re.MULTILINE)
+    assert "INFO:2" in shown
+    assert "shop.web:1" in shown
+
+
+def test_the_configuration_of_twelve_lines_counts_its_groups() -> None:
+    run("-c", BLOCKS[1])
+
+    assert len(BLOCKS[1].split("\n\n")[1].splitlines()) <= 12
+    assert ecl_read("-g", "requests", "-i", "5m", "--current") == "error:0\nok:1\n"
+    assert ecl_read("-g", "levels", "--current") == "INFO:1\n"
+
+
+def test_counting_by_hand_prints_what_its_comment_says() -> None:
+    assert run("-c", BLOCKS[2]).stdout == "{'done': 1, 'failed': 2}\n3\n"
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+
+    assert len(README.splitlines()) <= 150
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    commands = re.findall(
+        r"^    (ecl-\w+) =", (ROOT / "setup.cfg").read_text("utf-8"), re.MULTILINE
+    )
+
+    assert commands
+    assert [command for command in commands if f"`{command}" not in README] == []
