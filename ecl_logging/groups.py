@@ -97,7 +97,7 @@ class EventCountLogger:
 
     def _remembered(self) -> dict[str, GroupConfig]:
         definitions = (self.store.definition(name) for name in self.store.groups())
-        return {d.group: _group_config(d) for d in definitions if d is not None}
+        return {d.group: group_config(d) for d in definitions if d is not None}
 
     # --- groups
 
@@ -221,6 +221,8 @@ class EventCountLogger:
         if not self.outage.may_try():
             return 0.25
         for group in self._groups.values():
+            if not self.outage.may_try():
+                break  # the first group has found the store away; the others need not wait, too
             if time.monotonic() >= group.next_flush:
                 group.sync()
                 group.next_flush = time.monotonic() + group.period
@@ -311,7 +313,8 @@ class _Spending:
         self._logger._seconds_left = (self._logger._seconds_left or 0.0) - spent
 
 
-def _group_config(definition: Definition) -> GroupConfig:
+def group_config(definition: Definition) -> GroupConfig:
+    """Return a group as a program without a configuration of its own counts in it."""
     return GroupConfig(
         name=definition.group,
         intervals=definition.intervals,

@@ -43,6 +43,14 @@ class Context:
                 found[name] = _with_events_of(groups.get(name), stored)
         return dict(sorted(found.items()))
 
+    def definition(self, group: str) -> Definition:
+        """The definition of one group; raises ConfigError naming those that there are."""
+        definitions = self.definitions()
+        if group not in definitions:
+            known = f"it has {', '.join(definitions)}" if definitions else "it has none yet"
+            raise ConfigError(f"{self.store.shown} knows no group {group!r}; {known}")
+        return definitions[group]
+
 
 def _with_events_of(group: GroupConfig | None, stored: Definition) -> Definition:
     from dataclasses import replace

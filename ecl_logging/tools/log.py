@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from collections.abc import Sequence
 
-from ecl_logging.config import Config, GroupConfig
+from ecl_logging.config import DEFAULT_GROUPS, Config, GroupConfig
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
-from ecl_logging.groups import EventCountLogger
+from ecl_logging.groups import EventCountLogger, group_config
 from ecl_logging.tools.command import (
     Context,
     UsageError,
@@ -65,22 +66,8 @@ def _checked(event_id: str, count: str) -> int:
 
 
 def _count(context: Context, name: str, event_id: str, count: int) -> None:
-    definitions = context.definitions()
-    definition = definitions.get(name)
-    if definition is None:
-        known = ", ".join(definitions) or "none"
-        raise ConfigError(
-            f"group {name!r} is not known to {context.store.shown}; known are {known}"
-        )
-    configured = context.config.groups.get(name) if context.config else None
-    config = configured or GroupConfig(
-        name,
-        definition.intervals,
-        tuple(definition.events),
-        max_events=definition.max_events,
-        history=definition.history,
-    )
-    if not config.auto_declare_events and event_id not in definition.events:
+    config = _group(context, name)
+    if not config.auto_declare_events and event_id not in config.events:
         raise ConfigError(f"group {name} has no event {event_id!r}, and declares none by itself")
     with EventCountLogger.from_config(Config({name: config}), store=context.store) as ecl:
         group = ecl.groups[name]
@@ -90,6 +77,16 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
             error = ecl.outage.last_error or f"{context.store.shown} cannot be reached"
             ecl.outage.is_announced = True
             raise StoreUnavailable(f"not counted: {error}")
+
+
+def _group(context: Context, name: str) -> GroupConfig:
+    """The group as the file has it, or the store; without a file, also the default groups."""
+    configured = context.config.groups if context.config else DEFAULT_GROUPS
+    if name not in configured:
+        return group_config(context.definition(name))
+    stored = context.store.definition(name)
+    events = (*configured[name].events, *(stored.events if stored else ()))
+    return dataclasses.replace(configured[name], events=events)
 
 
 if __name__ == "__main__":

@@ -59,10 +59,9 @@ def _run(arguments: argparse.Namespace) -> int:
             raise UsageError("--check: there is no configuration file; name one with -c FILE")
         print("ok")
         return 0
-    definitions = context.definitions()
     if arguments.group is not None:
-        return _print_group(context, definitions, arguments)
-    return _print_all(context, definitions, arguments)
+        return _print_group(context, arguments)
+    return _print_all(context, arguments)
 
 
 def _ages(arguments: argparse.Namespace, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -76,15 +75,8 @@ def _ages(arguments: argparse.Namespace, default: tuple[int, ...]) -> tuple[int,
 # --- one group: `id:count` lines, the format of event_count_logger's reader
 
 
-def _print_group(
-    context: Context, definitions: dict[str, Definition], arguments: argparse.Namespace
-) -> int:
-    definition = definitions.get(arguments.group)
-    if definition is None:
-        known = ", ".join(definitions) or "none"
-        raise ConfigError(
-            f"group {arguments.group!r} is not known to {context.store.shown}; known are {known}"
-        )
+def _print_group(context: Context, arguments: argparse.Namespace) -> int:
+    definition = context.definition(arguments.group)
     interval = _chosen_interval(definition, arguments.interval)
     ages = _ages(arguments, (LAST,))
     views = read_views(
@@ -125,9 +117,8 @@ def _note_own_cells(group: str, interval: Interval, age: int, view: View) -> Non
 # --- all groups, in blocks
 
 
-def _print_all(
-    context: Context, definitions: dict[str, Definition], arguments: argparse.Namespace
-) -> int:
+def _print_all(context: Context, arguments: argparse.Namespace) -> int:
+    definitions = context.definitions()
     if not definitions:
         print(
             f"ecl-read: nothing counted in {context.store.shown}; choose with --store or ECL_STORE",
