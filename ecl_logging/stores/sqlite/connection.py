@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.stores.sqlite.fork_gate import in_sqlite
 from ecl_logging.stores.sqlite.schema import create_tables, is_ours
 
 # Imported here and not where it is used: that may be a thread, and a lock of the import
@@ -62,7 +63,7 @@ class Connections:
         process has written since, without waiting.
         """
         path = self._find_path()
-        with _translated(path):
+        with in_sqlite, _translated(path):
             connection, identity = self._take(path, timeout)
             with _closed_on_error(connection):
                 connection.execute("BEGIN IMMEDIATE")
@@ -77,7 +78,7 @@ class Connections:
         Where there is no file, or nothing in it yet, it sees empty tables.
         """
         path = self._find_path()
-        with _translated(path):
+        with in_sqlite, _translated(path):
             connection = _open_to_read(path, timeout)
             with contextlib.closing(connection):
                 connection.execute("BEGIN")
@@ -86,9 +87,10 @@ class Connections:
 
     def close(self) -> None:
         """Close what is idle. Never raises."""
-        while self._idle:
-            with contextlib.suppress(sqlite3.Error, IndexError):
-                self._idle.pop()[0].close()
+        with in_sqlite:
+            while self._idle:
+                with contextlib.suppress(sqlite3.Error, IndexError):
+                    self._idle.pop()[0].close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone. Called in the child."""

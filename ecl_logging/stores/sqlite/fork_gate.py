@@ -1,0 +1,65 @@
+"""Keeps forks and SQLite apart.
+
+SQLite guards its allocator and its table of open files with mutexes of the whole process. A
+fork copies them as they are: one that another thread holds at that moment stays locked in the
+child for ever, and the child hangs at its first use of SQLite. So a fork waits until no thread
+of ours is inside SQLite, and threads that want to enter wait for the fork.
+
+The wait is bounded. A thread that is still inside by then sleeps until another process frees
+the file, with none of those mutexes in its hands.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+__all__ = ["in_sqlite"]
+
+_LONGEST_WAIT = 0.5  # seconds; a transaction takes milliseconds
+
+
+class _ForkGate:
+    """Entered by any number of threads at once, but by none during a fork."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Start with nobody inside, as a forked child does."""
+        self._changed = threading.Condition()  # re-entrant: signal handlers fork, too
+        self._inside = 0
+        self._is_forking = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_forking)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def before_fork(self) -> None:
+        """Let nobody enter, and wait for those who are inside."""
+        with self._changed:
+            self._is_forking = True
+            self._changed.wait_for(lambda: self._inside == 0, _LONGEST_WAIT)
+
+    def after_fork_in_parent(self) -> None:
+        """Let threads enter again. Called also when the fork has failed."""
+        with self._changed:
+            self._is_forking = False
+            self._changed.notify_all()
+
+
+in_sqlite = _ForkGate()
+"""Entered around every use of SQLite."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=in_sqlite.before_fork,
+        after_in_parent=in_sqlite.after_fork_in_parent,
+        after_in_child=in_sqlite.reset,
+    )
