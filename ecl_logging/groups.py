@@ -176,9 +176,12 @@ class EventCountLogger:
 
     def at_exit(self) -> None:
         """Send what is pending as the process ends; later events are sent as they come."""
-        if not self._is_closed and not self._flush_finally(self.exit_timeout):
+        if self._is_closed:
+            return
+        if not self._flush_finally(self.exit_timeout):
             with contextlib.suppress(Interrupted):
                 self._give_up(closed=False)
+        self.store.close()  # and opened again if something more is logged
 
     def _flush_finally(self, timeout: float) -> bool:
         """Stop the thread and flush on this one; all calls together take `timeout` at most."""

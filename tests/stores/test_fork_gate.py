@@ -51,6 +51,7 @@ def test_no_child_hangs_that_was_forked_while_a_thread_writes(tmp_path: Path) ->
     finally:
         stopping.set()
         writer.join()
+        store.close()
 
     assert statuses == {0}
 

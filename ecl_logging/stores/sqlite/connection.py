@@ -21,8 +21,8 @@ except ImportError:  # Windows has no such thing
 
 __all__ = ["Connections", "wal_is_safe"]
 
-# Idle connections that a fork has copied into this process. They must be neither used nor
-# closed here: they belong to the parent.
+# Idle connections that a fork without Python's hooks has copied into this process. They must
+# be neither used nor closed here: they belong to the parent.
 _abandoned: list[sqlite3.Connection] = []
 
 
@@ -54,6 +54,7 @@ class Connections:
         self._find_path = path
         self._private = private
         self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        in_sqlite.close_before_forks(self)
 
     @contextlib.contextmanager
     def writing(self, timeout: float) -> Iterator[sqlite3.Connection]:
@@ -88,9 +89,13 @@ class Connections:
     def close(self) -> None:
         """Close what is idle. Never raises."""
         with in_sqlite:
-            while self._idle:
-                with contextlib.suppress(sqlite3.Error, IndexError):
-                    self._idle.pop()[0].close()
+            self.close_idle()
+
+    def close_idle(self) -> None:
+        """Do so before a fork, when the gate is closed."""
+        while self._idle:
+            with contextlib.suppress(sqlite3.Error, IndexError):
+                self._idle.pop()[0].close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone. Called in the child."""

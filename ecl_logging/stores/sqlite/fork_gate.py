@@ -5,6 +5,9 @@ fork copies them as they are: one that another thread holds at that moment stays
 child for ever, and the child hangs at its first use of SQLite. So a fork waits until no thread
 of ours is inside SQLite, and threads that want to enter wait for the fork.
 
+Connections that nobody uses are closed before the fork, so the child inherits none: a file
+descriptor of SQLite's is of no use there, and ending it is the parent's business.
+
 The wait is bounded. A thread that is still inside by then sleeps until another process frees
 the file, with none of those mutexes in its hands.
 """
@@ -13,17 +16,28 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
+from typing import Protocol
 
 __all__ = ["in_sqlite"]
 
 _LONGEST_WAIT = 0.5  # seconds; a transaction takes milliseconds
 
 
+class _Idle(Protocol):
+    def close_idle(self) -> None: ...
+
+
 class _ForkGate:
     """Entered by any number of threads at once, but by none during a fork."""
 
     def __init__(self) -> None:
+        self._closing: weakref.WeakSet[_Idle] = weakref.WeakSet()
         self.reset()
+
+    def close_before_forks(self, connections: _Idle) -> None:
+        """Have `close_idle` called before each fork, when nobody is inside."""
+        self._closing.add(connections)
 
     def reset(self) -> None:
         """Start with nobody inside, as a forked child does."""
@@ -46,6 +60,8 @@ class _ForkGate:
         with self._changed:
             self._is_forking = True
             self._changed.wait_for(lambda: self._inside == 0, _LONGEST_WAIT)
+        for connections in list(self._closing):
+            connections.close_idle()
 
     def after_fork_in_parent(self) -> None:
         """Let threads enter again. Called also when the fork has failed."""
