@@ -10,16 +10,21 @@ them with the lock held. So the sums add up whenever somebody looks.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ecl_logging.event_ids import InvalidEvent, check_text
-from ecl_logging.intervals import Interval, bucket_start, stretch_around, whole_seconds
-from ecl_logging.stores.protocols import INVALID, MAX_BATCH_IDS, OTHER, Reply
+from ecl_logging.stores.protocols import Reply, events_in
+from ecl_logging.stretches import Frozen, Stretch, Stretches
 
-__all__ = ["DROP_REASONS", "Frozen", "Interrupted", "Ledger", "PendingCounts"]
+if TYPE_CHECKING:
+    from ecl_logging.intervals import Interval
+
+__all__ = ["DROP_REASONS", "Interrupted", "Ledger", "PendingCounts"]
 
 DROP_REASONS = (
     "undeclared",  # an ID that the group does not have
@@ -58,50 +63,6 @@ class Ledger:
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
 
 
-class _Stretch:
-    """Counts of one stretch of time."""
-
-    __slots__ = ("counts", "cut_by", "end", "invalid", "merged", "other", "start", "unsure")
-
-    def __init__(self, start: int, end: int, cut_by: tuple[Interval, ...]) -> None:
-        self.start, self.end, self.cut_by = start, end, cut_by
-        self.counts: dict[str, int] = {}
-        self.unsure: dict[str, int] = {}  # IDs that nobody here knows; the store is asked
-        self.other = 0  # events of IDs for which there was no room
-        self.invalid = 0  # notes of invalid values; these are in no sum of events
-        self.merged = False  # several stretches of an outage that outlasted the memory
-
-    def events(self) -> int:
-        return sum(self.counts.values()) + sum(self.unsure.values()) + self.other
-
-    def cells(self) -> int:
-        return len(self.counts) + len(self.unsure)
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """Counts taken out for one batch, and the stretch that they belong to."""
-
-    start: int
-    end: int
-    cut_by: tuple[Interval, ...]
-    merged: bool
-    counts: dict[str, int]
-
-    def intervals_among(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-        """Those of `intervals` of which one bucket holds the whole stretch.
-
-        The stretch may have been cut before the program knew of all intervals, or by ones
-        that are defined no more. Where none of today's holds it, those that cut it do.
-        """
-        fitting = tuple(i for i in intervals if self.merged or i.contains(self.start, self.end))
-        return fitting or self.cut_by
-
-
-def _by_edges(item: tuple[tuple[int, int], _Stretch]) -> tuple[int, int]:
-    return item[0]
-
-
 class PendingCounts:
     """Counts of one group on their way to the store. Thread safe.
 
@@ -126,15 +87,11 @@ class PendingCounts:
         self._lock = threading.Lock()
         self.arrivals.clear()
         self.ledger = Ledger()
-        self._stretches: dict[tuple[int, int], _Stretch] = {}
-        self._latest = _Stretch(0, 0, ())
-        self._cells = 0
-        self._is_full = False
+        self._stretches = Stretches(MAX_CELLS)
         self._under_way = 0
         self._closed_as: str | None = None
         self._since_flush: dict[str, int] = {}
         self._invalid_reasons: dict[str, bool] = {}  # reason -> already told
-        self._blurred = 0
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
@@ -175,14 +132,12 @@ class PendingCounts:
         """Drain; return whether there is anything to send."""
         with self._held():
             self._drain()
-            return any(
-                s.counts or s.unsure or s.other or s.invalid for s in self._stretches.values()
-            )
+            return self._stretches.has_any()
 
     def _drain(self) -> None:
         """Move arrivals into their stretches. Call with the lock held."""
         popleft = self.arrivals.popleft
-        stretch = self._latest
+        stretch = self._stretches.latest
         start, end, counts = stretch.start, stretch.end, stretch.counts
         drained = 0
         try:
@@ -194,10 +149,10 @@ class PendingCounts:
                     continue
                 try:
                     is_latest = start <= created < end
-                except TypeError:  # the time of a record made by hand can be anything
+                except Exception:  # noqa: BLE001 - a record made by hand can have any time
                     is_latest = False
                 if not is_latest:
-                    stretch = self._latest = self._stretch_at(created)
+                    stretch = self._stretches.at(created, self._intervals)
                     start, end, counts = stretch.start, stretch.end, stretch.counts
                 try:
                     counts[event_id] += n  # type: ignore[index]  # None is never a key
@@ -208,15 +163,7 @@ class PendingCounts:
         finally:
             self.ledger.counted += drained
 
-    def _stretch_at(self, created: object) -> _Stretch:
-        second = whole_seconds(created)
-        edges = stretch_around(second, (interval.seconds for interval in self._intervals))
-        stretch = self._stretches.get(edges)
-        if stretch is None:
-            stretch = self._stretches[edges] = _Stretch(*edges, self._intervals)
-        return stretch
-
-    def _add_first(self, stretch: _Stretch, event_id: str | None, n: int) -> None:
+    def _add_first(self, stretch: Stretch, event_id: str | None, n: int) -> None:
         """Add an ID that the stretch's counts do not have yet."""
         reason = None
         if event_id is not None:
@@ -233,47 +180,12 @@ class PendingCounts:
         counts = stretch.counts if is_known or self._any_id else stretch.unsure
         if event_id in counts:
             counts[event_id] += n
-            return
-        if self._cells >= MAX_CELLS and not self._is_full:
-            self._make_room(stretch)
-        if self._is_full and not is_known:
-            if self._any_id:
-                stretch.other += n
-            else:
-                self.ledger.dropped["memory"] += n
-            return
-        counts[event_id] = n
-        self._cells += 1
-
-    def _make_room(self, latest: _Stretch) -> None:
-        """Merge the oldest stretches, those within one bucket of the longest interval first."""
-        longest = max(interval.seconds for interval in self._intervals)
-        for within_one_bucket in (True, False):
-            older: _Stretch | None = None
-            for stretch in sorted(self._stretches.values(), key=lambda one: one.start):
-                if self._cells <= MAX_CELLS * 0.9:
-                    return
-                if stretch is latest:
-                    continue
-                same = older is not None and bucket_start(older.start, longest) == bucket_start(
-                    stretch.start, longest
-                )
-                if older is not None and (same or not within_one_bucket):
-                    self._merge(older, stretch)
-                older = stretch
-        self._is_full = self._cells >= MAX_CELLS
-
-    def _merge(self, older: _Stretch, newer: _Stretch) -> None:
-        self._blurred += older.events()
-        before = older.cells() + newer.cells()
-        for mine, theirs in ((newer.counts, older.counts), (newer.unsure, older.unsure)):
-            for event_id, n in theirs.items():
-                mine[event_id] = mine.get(event_id, 0) + n
-        newer.other += older.other
-        newer.invalid += older.invalid
-        newer.merged = True
-        del self._stretches[older.start, older.end]
-        self._cells -= before - newer.cells()
+        elif is_known or self._stretches.has_room():
+            self._stretches.add_cell(counts, event_id, n)
+        elif self._any_id:
+            stretch.other += n
+        else:
+            self.ledger.dropped["memory"] += n
 
     # --- out
 
@@ -283,27 +195,19 @@ class PendingCounts:
             self._drain()  # what is there was logged under the old definition
             self._intervals = intervals
             self._known = frozenset(declared)
-            self._latest = _Stretch(0, 0, ())
+            self._stretches.forget_latest()
 
     def has_unsure(self) -> bool:
         """Whether IDs wait here for the store to say that it knows them."""
         with self._held():
-            return any(stretch.unsure for stretch in self._stretches.values())
+            return self._stretches.has_unsure()
 
     def settle_unsure(self) -> list[str]:
         """Count the IDs that are known by now, drop and return the others."""
-        undeclared: dict[str, None] = {}
         with self._held():
-            for stretch in self._stretches.values():
-                unsure, stretch.unsure = stretch.unsure, {}
-                for event_id, n in unsure.items():
-                    if event_id in self._known:
-                        stretch.counts[event_id] = stretch.counts.get(event_id, 0) + n
-                    else:
-                        self.ledger.dropped["undeclared"] += n
-                        undeclared[event_id] = None
-                        self._cells -= 1
-        return list(undeclared)
+            undeclared = self._stretches.settle_unsure(self._known)
+            self.ledger.dropped["undeclared"] += sum(undeclared.values())
+            return list(undeclared)
 
     def freeze(self) -> Frozen | None:
         """Take out counts of the oldest stretch for one batch; None when there are none.
@@ -312,28 +216,9 @@ class PendingCounts:
         """
         with self._held():
             self._since_flush.clear()
-            for edges, stretch in sorted(self._stretches.items(), key=_by_edges):
-                counts = self._take(stretch)
-                if not stretch.cells():
-                    del self._stretches[edges]
-                    if stretch is self._latest:
-                        self._latest = _Stretch(0, 0, ())
-                if counts:
-                    return Frozen(*edges, stretch.cut_by, stretch.merged, counts)
-        return None
-
-    def _take(self, stretch: _Stretch) -> dict[str, int]:
-        counts = stretch.counts
-        if len(counts) > MAX_BATCH_IDS:
-            taken = {event_id: counts.pop(event_id) for event_id in list(counts)[:MAX_BATCH_IDS]}
-        else:
-            taken, stretch.counts = counts, {}
-        self._cells -= len(taken)
-        self._is_full = self._cells >= MAX_CELLS
-        notes = {OTHER: stretch.other, INVALID: stretch.invalid}
-        self._under_way += sum(taken.values()) + stretch.other
-        stretch.other = stretch.invalid = 0
-        return taken | {cell: n for cell, n in notes.items() if n}
+            frozen = self._stretches.freeze_oldest()
+            self._under_way = events_in(frozen.counts) if frozen else 0
+            return frozen
 
     def acknowledge(self, reply: Reply) -> None:
         """The batch under way has been applied."""
@@ -375,11 +260,10 @@ class PendingCounts:
         with self._held():
             self._closed_as = reason_from_now_on
             self._drain()
-            left = self._under_way + sum(s.events() for s in self._stretches.values())
+            left = self._under_way + self._stretches.events()
             self.ledger.dropped["shutdown"] += left
-            self._stretches = {}
-            self._latest = _Stretch(0, 0, ())
-            self._cells = self._under_way = 0
+            self._stretches = Stretches(MAX_CELLS)
+            self._under_way = 0
             return left
 
     # --- looking at it
@@ -394,22 +278,13 @@ class PendingCounts:
             return self._snapshot()
 
     def _snapshot(self) -> tuple[Ledger, int]:
-        ledger = self.ledger
-        copy = Ledger(
-            ledger.counted,
-            ledger.applied,
-            ledger.late,
-            ledger.ahead,
-            ledger.other,
-            ledger.retries,
-            dict(ledger.dropped),
-        )
-        return copy, self._under_way + sum(s.events() for s in list(self._stretches.values()))
+        ledger = dataclasses.replace(self.ledger, dropped=dict(self.ledger.dropped))
+        return ledger, self._under_way + self._stretches.events()
 
     def take_news(self) -> tuple[list[str], int]:
         """Reasons of invalid values, and events whose stretches merged, since the last call."""
         with self._held():
             reasons = [reason for reason, told in self._invalid_reasons.items() if not told]
             self._invalid_reasons.update(dict.fromkeys(reasons, True))
-            blurred, self._blurred = self._blurred, 0
+            blurred, self._stretches.blurred = self._stretches.blurred, 0
         return reasons, blurred

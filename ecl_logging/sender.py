@@ -82,7 +82,9 @@ class Sender:
     def reset(self) -> None:
         """Start with no source and nothing under way, as a forked child does."""
         self._lock = threading.Lock()
+        self._wanted_lock = threading.Lock()
         self._definition: Definition | None = None
+        self._must_define = True
         self._under_way: _UnderWay | None = None
         self._news: list[str] = []
         self._draw_source()
@@ -148,10 +150,10 @@ class Sender:
         return True
 
     def _send_all(self, deadline: float) -> None:
-        if self._definition is None:
+        if self._must_define:
             self._define(deadline)
         if self._pending.has_unsure():
-            self._follow(self._store().definition(self._wanted.group), deadline)
+            self._follow(self._stored_definition(deadline), deadline)
             self._note_undeclared(self._pending.settle_unsure())
         undefined = 0
         while (under_way := self._under_way or self._next_batch()) is not None:
@@ -168,7 +170,7 @@ class Sender:
             else:
                 self._settle(under_way.batch, reply)
                 if self._definition is None or reply.version != self._definition.version:
-                    self._follow(self._store().definition(self._wanted.group), deadline)
+                    self._follow(self._stored_definition(deadline), deadline)
 
     def _send(self, under_way: _UnderWay, deadline: float) -> Reply:
         timeout = self._step_timeout(deadline)
@@ -249,22 +251,23 @@ class Sender:
 
     def expect(self, event_ids: Iterable[str]) -> None:
         """Know these IDs from now on; the next flush declares them. Does no I/O."""
-        events = self._wanted.events.union(event_ids)
-        self._wanted = dataclasses.replace(self._wanted, events=events)
-        known: frozenset[str] = self._definition.events if self._definition else frozenset()
-        intervals = (self._definition or self._wanted).intervals
-        self._pending.follow(intervals, events | known)
-        self._definition = None
+        with self._wanted_lock:
+            events = self._wanted.events.union(event_ids)
+            self._wanted = dataclasses.replace(self._wanted, events=events)
+            self._must_define = True
+            self._adopt(self._definition or self._wanted)
 
     def declare(self, event_ids: Iterable[str], timeout: float = STEP_SECONDS) -> bool:
         """Declare IDs for every process; False where that has to wait for the store."""
+        self.expect(event_ids)
         if not self._lock.acquire(timeout=timeout):
             return False
         flushing_threads.add(threading.get_ident())
         try:
-            self.expect(event_ids)
             self._define(elapsed() + timeout)
             return True
+        except TimeoutError:
+            return False
         except StoreError as error:
             self._outage.began(error)
             return False
@@ -275,21 +278,32 @@ class Sender:
 
     def _define(self, deadline: float) -> None:
         """Make the group known to the store, and follow what it says."""
-        store, wanted = self._store(), self._wanted
-        before = store.definition(wanted.group)
-        definition = store.define(wanted, timeout=self._step_timeout(deadline))
+        with self._wanted_lock:
+            wanted, self._must_define = self._wanted, False
+        try:
+            before = self._stored_definition(deadline)
+            definition = self._store().define(wanted, timeout=self._step_timeout(deadline))
+        except BaseException:
+            self._must_define = True
+            raise
         if before is not None:
             self._note_differences(before, definition)
+        self._definition = definition
         self._adopt(definition)
+
+    def _stored_definition(self, deadline: float) -> Definition | None:
+        timeout = self._step_timeout(deadline)
+        return self._store().definition(self._wanted.group, timeout=timeout)
 
     def _follow(self, definition: Definition | None, deadline: float) -> None:
         if definition is None:
             self._define(deadline)
         elif self._definition is None or definition.version != self._definition.version:
+            self._definition = definition
             self._adopt(definition)
 
     def _adopt(self, definition: Definition) -> None:
-        self._definition = definition
+        """Cut by the definition, and know its IDs and those that this process wants."""
         self._pending.follow(definition.intervals, definition.events | self._wanted.events)
 
     def _note_differences(self, before: Definition, union: Definition) -> None:

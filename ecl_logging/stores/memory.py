@@ -110,7 +110,7 @@ class MemoryStore:
         with self._lock:
             return sorted(self._tables.definitions)
 
-    def definition(self, group: str) -> Definition | None:
+    def definition(self, group: str, *, timeout: float = 5.0) -> Definition | None:
         with self._lock:
             return self._tables.definition(group)
 

@@ -166,7 +166,7 @@ class Store(Protocol):
     def groups(self) -> list[str]:
         """Names of the groups that were defined here, sorted."""
 
-    def definition(self, group: str) -> Definition | None:
+    def definition(self, group: str, *, timeout: float = 5.0) -> Definition | None:
         """The group's newest definition; None for a group that was never defined."""
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:

@@ -50,7 +50,7 @@ class SqliteStore:
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
     ) -> Definition:
-        known = None if replace else self.definition(wanted.group)
+        known = None if replace else self.definition(wanted.group, timeout=timeout)
         if known is not None and steps.united(known, wanted) == known:
             return known  # the usual case, without waiting for writers
         with self._connections.writing(timeout) as connection:
@@ -65,8 +65,8 @@ class SqliteStore:
         with self._connections.reading(_READ_SECONDS) as connection:
             return SqliteTables(connection).groups()
 
-    def definition(self, group: str) -> Definition | None:
-        with self._connections.reading(_READ_SECONDS) as connection:
+    def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
+        with self._connections.reading(timeout) as connection:
             return SqliteTables(connection).definition(group)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
