@@ -6,6 +6,7 @@ Nothing here touches network or disk. Passwords are in no text that this module 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ecl_logging.errors import StoreUnavailable
 __all__ = ["StoreAddress", "choose_address", "embedded_path", "parse_address"]
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://, redis://host:6379/0"
 
 
@@ -58,7 +60,7 @@ def parse_address(value: object) -> StoreAddress:
     if not isinstance(value, str):
         raise ValueError(f"a store is a URL or a mapping, not {type(value).__name__}; {_forms()}")
     scheme, separator, rest = value.partition("://")
-    if not separator:
+    if not separator or not _SCHEME.fullmatch(scheme):
         # The text is not shown: it may be a URL with a password and a missing slash.
         raise ValueError(f"not a store URL; {_forms()}")
     if scheme == "sqlite":
@@ -92,16 +94,18 @@ def _redis_settings(settings: Mapping[str, object]) -> StoreAddress:
 
 
 def _redis_url(scheme: str, url: str) -> StoreAddress:
+    hint = f"{scheme}://...: not a URL; percent-encode special characters in the password"
     try:
         parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
+        hosts = parts.netloc.rpartition("@")[2]
+        if scheme in {"redis", "rediss"}:
+            _ = parts.port  # raises for one that is no number
     except ValueError:
         # urllib's own message would show the start of a password with a '/' in it.
-        raise ValueError(
-            f"{scheme}://…: not a URL; percent-encode special characters in the password"
-        ) from None
-    shown = f"{scheme}://{parts.hostname or ''}{port}{parts.path}"
-    return StoreAddress("redis", "", shown, {"url": url})
+        raise ValueError(hint) from None
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise ValueError(hint)  # what comes before the '@' is a password cut in two
+    return StoreAddress("redis", "", f"{scheme}://{hosts}{parts.path}", {"url": url})
 
 
 def embedded_path() -> str:

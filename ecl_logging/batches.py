@@ -197,6 +197,10 @@ class PendingCounts:
             self._known = frozenset(declared)
             self._stretches.forget_latest()
 
+    def knows(self, event_id: str) -> bool:
+        """Whether the ID is declared, as far as this process has heard."""
+        return event_id in self._known
+
     def has_unsure(self) -> bool:
         """Whether IDs wait here for the store to say that it knows them."""
         with self._held():

@@ -7,6 +7,7 @@ the section comes from, and what it is once it is right.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -48,9 +49,9 @@ class GroupConfig:
     measures: tuple[str, ...] = ()
     cur_last_keys: bool = True
 
-    def interval(self, text: str) -> Interval:
-        """Return the interval called `text`, or one of its length; raise ConfigError."""
-        return find_interval(text, self.intervals, self.name)
+    def declares(self, event_id: str) -> bool:
+        """Whether the ID is known beforehand."""
+        return event_id in self.events
 
 
 def find_interval(text: object, intervals: Sequence[Interval], group: str) -> Interval:
@@ -174,7 +175,11 @@ def _section_of_file(path: str | os.PathLike[str]) -> dict[object, object] | Non
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "is not YAML"
-        raise ConfigError(f"{place}: {line}{problem}") from None
+        raise ConfigError(f"{place}: {line}{_without_quotes(problem)}") from None
+    except RecursionError:
+        raise ConfigError(f"{place}: is nested too deeply") from None
+    except ValueError as error:  # YAML has read a date that no calendar has
+        raise ConfigError(f"{place}: {error}; quote what is meant as text") from None
     if not isinstance(document, dict):
         return None
     if "ecl" in document:
@@ -185,6 +190,11 @@ def _section_of_file(path: str | os.PathLike[str]) -> dict[object, object] | Non
             raise ConfigError(f"{place}: ecl: is {type(section).__name__}, not a mapping")
         return section
     return document if "groups" in document else None
+
+
+def _without_quotes(problem: str) -> str:
+    """Leave out what an error quotes of the file, but for YAML's own words and marks."""
+    return re.sub(r"'(?!<)[^']{4,}'", "'...'", problem)
 
 
 def plain(value: object) -> object:

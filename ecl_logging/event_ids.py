@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from typing import Any
 
 __all__ = ["MAX_COUNT", "MAX_LENGTH", "InvalidEvent", "amount_of", "check_text", "text_of"]
 
@@ -27,23 +28,26 @@ def text_of(value: object) -> str:
     Text stays as it is, a whole number becomes its decimal text, an Enum with a text value
     that value. A subclass of str is copied, so that what it overrides does not matter.
     """
-    text = value if value.__class__ is str else _plain_text(value)
+    text = value if type(value) is str else _plain_text(value)
     check_text(text)
     return text
 
 
-def _plain_text(value: object) -> str:
-    if isinstance(value, Enum):
+def _plain_text(value: Any) -> str:
+    # By type(), because an object may say what it likes of its __class__.
+    kind = type(value)
+    if issubclass(kind, Enum):
         value = value.value
-        if not isinstance(value, str):
+        kind = type(value)
+        if not issubclass(kind, str):
             raise InvalidEvent("is an Enum whose value is no text")
-    if isinstance(value, str):
+    if issubclass(kind, str):
         return str.__str__(value)
     if value is None:
         raise InvalidEvent("is None")
-    if isinstance(value, bool):
+    if kind is bool:
         raise InvalidEvent("is a bool")
-    if isinstance(value, int):
+    if issubclass(kind, int):
         if abs(value) >= 10**MAX_LENGTH:
             raise InvalidEvent(f"is longer than {MAX_LENGTH} characters")
         return int.__repr__(value)

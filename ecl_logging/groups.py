@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS, Interrupted
 from ecl_logging.config import Config, GroupConfig, config_from
+from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher, arm_exit_hooks, watch
@@ -92,7 +93,10 @@ class EventCountLogger:
         self._seconds_left: float | None = None  # for flushing at exit
 
     def _use(self, groups: Mapping[str, GroupConfig]) -> None:
-        self._groups = {name: EventGroup(group, self) for name, group in groups.items()}
+        self.counters = {name: GroupCounter(group, self) for name, group in groups.items()}
+        self._groups = {
+            name: EventGroup(counter, lambda: self.store) for name, counter in self.counters.items()
+        }
         watch(self)
 
     def _remembered(self) -> dict[str, GroupConfig]:
@@ -131,14 +135,14 @@ class EventCountLogger:
     def dump_config(self) -> str:
         """Return the configuration as text, for debugging."""
         lines = [f"store: {self.store.shown}"]
-        for group in self._groups.values():
-            lines.append(f"group {group.name}: {group.config}")
+        for counter in self.counters.values():
+            lines.append(f"group {counter.config.name}: {counter.config}")
         return "\n".join(lines)
 
     def batch_by(self, sync_interval: float | None, sync_limit: int | None) -> None:
         """Set how a handler's events are batched in groups that do not say it themselves."""
-        for group in self._groups.values():
-            group.batch_by(sync_interval, sync_limit)
+        for counter in self.counters.values():
+            counter.batch_by(sync_interval, sync_limit)
 
     # --- flushing
 
@@ -153,9 +157,9 @@ class EventCountLogger:
             timeout = self._seconds_left
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         flushed = True
-        for group in self._groups.values():
+        for counter in self.counters.values():
             left = None if timeout is None else max(0.0, deadline - time.monotonic())
-            flushed = group.sync(left) and flushed
+            flushed = counter.flush(left) and flushed
         return flushed
 
     def close(self, timeout: float | None = None) -> None:
@@ -188,24 +192,24 @@ class EventCountLogger:
         self.is_ending = self.outage.is_ending = True
         if self._seconds_left is None:
             self._seconds_left = timeout
-        for group in self._groups.values():
-            group.end_batching()  # first, so that whatever the flush misses is seen to
+        for counter in self.counters.values():
+            counter.end_batching()  # first, so that whatever the flush misses is seen to
         with _Spending(self):
             self._flusher.stop(self._seconds_left)
         with _Spending(self):
             return self.flush(max(0.0, self._seconds_left))
 
     def _give_up(self, *, closed: bool) -> None:
-        left = sum(group.give_up(closed=closed) for group in self._groups.values())
+        left = sum(counter.give_up(closed=closed) for counter in self.counters.values())
         self.outage.tell_of_loss(left)
 
-    def count_at_the_end(self, group: EventGroup) -> None:
+    def count_at_the_end(self, counter: GroupCounter) -> None:
         """See to an event that came after `at_exit` or `close`: there is no thread any more."""
         if self._is_closed:
-            group.drop_arrivals()
+            counter.drop_arrivals()
         elif self._seconds_left is None or self._seconds_left > 0:
             with _Spending(self):
-                group.sync(self._seconds_left)
+                counter.flush(self._seconds_left)
 
     def be_running(self) -> None:
         """Have the flusher thread and the exit hooks in this process. Never blocks."""
@@ -216,20 +220,16 @@ class EventCountLogger:
         """Flush groups whose time has come, now."""
         self._flusher.wake()
 
-    def may_try(self) -> bool:
-        """Whether the store is there, as far as is known."""
-        return self.outage.may_try()
-
     def _flush_due(self) -> float:
         if not self.outage.may_try():
             return 0.25
-        for group in self._groups.values():
+        for counter in self.counters.values():
             if not self.outage.may_try():
                 break  # the first group has found the store away; the others need not wait, too
-            if time.monotonic() >= group.next_flush:
-                group.sync()
-                group.next_flush = time.monotonic() + group.period
-        soonest = min((g.next_flush for g in self._groups.values()), default=float("inf"))
+            if time.monotonic() >= counter.next_flush:
+                counter.flush()
+                counter.next_flush = time.monotonic() + counter.period
+        soonest = min((c.next_flush for c in self.counters.values()), default=float("inf"))
         return min(60.0, max(0.01, soonest - time.monotonic()))
 
     def after_fork(self) -> None:
@@ -237,8 +237,8 @@ class EventCountLogger:
         self.store.after_fork()
         self.outage.reset()
         self._flusher.reset()
-        for group in self._groups.values():
-            group.after_fork()
+        for counter in self.counters.values():
+            counter.after_fork()
         self._start_life()
 
     # --- looking at it
@@ -253,11 +253,11 @@ class EventCountLogger:
         of a later one, under `@other`; `retries`: batches sent again; `last_flush`: Unix time
         or None; `last_error`: text or None.
         """
-        snapshots = [group.snapshot() for group in self._groups.values()]
+        snapshots = [counter.snapshot() for counter in self.counters.values()]
         ledgers = [ledger for ledger, _ in snapshots]
-        flushes = [g.last_flush for g in self._groups.values() if g.last_flush is not None]
+        flushes = [c.last_flush for c in self.counters.values() if c.last_flush is not None]
         return {
-            "sources": {group.name: group.source for group in self._groups.values()},
+            "sources": {name: counter.source for name, counter in self.counters.items()},
             "counted": sum(ledger.counted for ledger in ledgers),
             "applied": sum(ledger.applied for ledger in ledgers),
             "pending": sum(pending for _, pending in snapshots),

@@ -60,12 +60,11 @@ def whole_seconds(created: Any) -> int:
     The epoch is older than any history, so such records stay in the total as late ones.
     """
     try:
-        second = math.floor(created)
-    except OverflowError:  # an infinity
-        return _LATEST if created > 0 else _EARLIEST
+        return int(min(max(math.floor(created), _EARLIEST), _LATEST))
+    except OverflowError:
+        return _LATEST if created == math.inf else _EARLIEST
     except Exception:  # noqa: BLE001 - a record can carry any object as its time
         return _EARLIEST
-    return int(min(max(second, _EARLIEST), _LATEST))
 
 
 def stretch_around(second: int, lengths: Iterable[int]) -> tuple[int, int]:

@@ -67,10 +67,10 @@ def _group(
             return next(iter(groups))
         problems.add(path, f"is missing; name one of {', '.join(groups)}")
         return None
-    if value not in groups:
+    if not isinstance(value, str) or value not in groups:
         problems.add_unknown(path, "group", value, list(groups))
         return None
-    return str(value)
+    return value
 
 
 def _text(problems: Problems, path: str, value: object) -> str | None:

@@ -11,12 +11,14 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from typing import Protocol
 
-from ecl_logging.config import GroupConfig, RuleConfig
+from ecl_logging.config import RuleConfig
+from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.templates import Template
 
-__all__ = ["Counted", "Rules"]
+__all__ = ["Counted", "Declaring", "Rules"]
 
 # (group, event ID as it came, count as it came); both may be anything a program can put there.
 Counted = tuple[str, object, object]
@@ -133,9 +135,7 @@ class _Fields:
 class Rules:
     """What records count, by the rules of a configuration. Thread safe."""
 
-    def __init__(
-        self, rules: Sequence[RuleConfig] | None, groups: Mapping[str, GroupConfig]
-    ) -> None:
+    def __init__(self, rules: Sequence[RuleConfig] | None, groups: Mapping[str, Declaring]) -> None:
         """With no rules, the `event` extra counts in the group that it belongs to."""
         self._rules = None if rules is None else [_Rule(rule) for rule in rules]
         self._route = _Route(groups)
@@ -186,16 +186,20 @@ class _Matcher:
                 return
 
 
+class Declaring(Protocol):
+    """What routing asks of a group."""
+
+    @property
+    def auto_declare_events(self) -> bool: ...
+    def declares(self, event_id: str) -> bool: ...
+
+
 class _Route:
     """Where an `event` extra counts when there are no rules."""
 
-    def __init__(self, groups: Mapping[str, GroupConfig]) -> None:
+    def __init__(self, groups: Mapping[str, Declaring]) -> None:
         self._groups = groups
-        self._declaring: dict[str, list[str]] = {}
-        for group in groups.values():
-            for event_id in group.events:
-                self._declaring.setdefault(event_id, []).append(group.name)
-        auto = [group.name for group in groups.values() if group.auto_declare_events]
+        auto = [name for name, group in groups.items() if group.auto_declare_events]
         # Without a group that takes any ID, the first one says that it does not know this one.
         self._fallback = (auto or list(groups))[:1]
 
@@ -207,9 +211,15 @@ class _Route:
         count = fields.get("event_count")
         n = 1 if count is _MISSING else count
         named = fields.get("event_group")
-        if isinstance(named, str) and named in self._groups:
-            yield named, event_id, n
-        elif named is _MISSING:
-            declaring = self._declaring.get(event_id) if isinstance(event_id, str) else None
-            for group in declaring or self._fallback:
+        if named is _MISSING:
+            for group in self._declaring(event_id) or self._fallback:
                 yield group, event_id, n
+        elif isinstance(named, str) and named in self._groups:
+            yield named, event_id, n
+
+    def _declaring(self, event_id: object) -> list[str]:
+        try:
+            text = text_of(event_id)
+        except InvalidEvent:
+            return []
+        return [name for name, group in self._groups.items() if group.declares(text)]

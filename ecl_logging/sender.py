@@ -286,7 +286,7 @@ class Sender:
         except BaseException:
             self._must_define = True
             raise
-        if before is not None:
+        if before is not None and self._definition is None:  # what it adds later is no surprise
             self._note_differences(before, definition)
         self._definition = definition
         self._adopt(definition)

@@ -13,7 +13,7 @@ from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.intervals import Interval
 
-__all__ = ["Problems", "check_groups", "check_rules", "check_section", "shown"]
+__all__ = ["Problems", "check_batching", "check_groups", "check_rules", "check_section", "shown"]
 
 _SECTION_KEYS = ("groups", "prefix", "redis", "rules", "spool", "store")
 _GROUP_KEYS = (
@@ -87,8 +87,8 @@ def check_section(section: Mapping[object, object], *, place: str) -> Config:
     if not values.get("groups") and not values.get("rules"):
         groups, rules = dict(DEFAULT_GROUPS), DEFAULT_RULES
     store = _store(problems, values)
-    prefix = values.get("prefix", "")
-    if prefix and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
+    prefix = values.get("prefix") if values.get("prefix") is not None else ""
+    if prefix != "" and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
         problems.add("prefix", f"{shown(prefix)}: letters, digits, and _ . : - (up to 64)")
     if values.get("spool") is not None:
         problems.add("spool", "this version has no spool; leave the key out")
@@ -102,6 +102,15 @@ def check_groups(groups: object, *, place: str = "ecl") -> dict[str, GroupConfig
     checked = _groups(problems, groups)
     problems.raise_if_any()
     return checked
+
+
+def check_batching(sync_interval: object, sync_limit: object, *, place: str = "ecl") -> None:
+    """Raise ConfigError unless these can be a handler's `sync_interval` and `sync_limit`."""
+    problems = Problems(place)
+    _seconds(problems, "sync_interval", sync_interval)
+    if sync_limit is not None:
+        _whole(problems, "sync_limit", sync_limit, 2**53)
+    problems.raise_if_any()
 
 
 def _store(problems: Problems, values: Mapping[str, object]) -> StoreAddress | None:

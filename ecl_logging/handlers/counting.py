@@ -70,11 +70,12 @@ class CountingHandler(logging.Handler):
                 rules=rules,
                 redis=redis,
                 unmatched=unmatched,
+                sync_interval=sync_interval,
+                sync_limit=sync_limit,
             )
         except ConfigError as error:
             print(f"ecl_logging: {error}", file=sys.stderr)
             raise
-        counter.ecl.batch_by(sync_interval, sync_limit)
         self._owns_ecl = ecl is None
         self._count = counter.count
         self._count_failed = counter.count_failed

@@ -18,8 +18,8 @@ def open_store(store: object) -> Store:
     (shared in the process). Raises ConfigError for a URL that names no store. Touches neither
     network nor disk: what is wrong with the place itself is told by the first use.
     """
-    if not isinstance(store, str | dict | StoreAddress):
-        return store  # type: ignore[return-value]  # handed in: it keeps the protocol
+    if isinstance(store, Store):
+        return store
     try:
         return _open(parse_address(store))
     except ValueError as error:
@@ -28,8 +28,8 @@ def open_store(store: object) -> Store:
 
 def open_chosen_store(argument: object, configured: StoreAddress | None) -> Store:
     """Return the store of the argument, else of `ECL_STORE`, else configured, else embedded."""
-    if argument is not None and not isinstance(argument, str | dict | StoreAddress):
-        return open_store(argument)
+    if isinstance(argument, Store):
+        return argument
     try:
         return _open(choose_address(argument, configured))
     except ValueError as error:

@@ -124,7 +124,8 @@ class MemoryStore:
 
     def sources(self, group: str) -> list[Source]:
         with self._lock:
-            return list(self._tables.sources.get(group, {}).values())
+            since = self._clock() - steps.SOURCE_SECONDS
+            return [s for s in self._tables.sources.get(group, {}).values() if s.at >= since]
 
     def rotate(self, group: str) -> list[Finished]:
         with self._lock:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ecl_logging.intervals import Interval
 
@@ -127,6 +127,7 @@ class Finished:
     start: int
 
 
+@runtime_checkable
 class Store(Protocol):
     """Shared counts.
 

@@ -26,13 +26,15 @@ from ecl_logging.stores.protocols import (
     events_in,
 )
 
-__all__ = ["Tables", "apply", "define", "rotate", "united"]
+__all__ = ["SOURCE_SECONDS", "Tables", "apply", "define", "rotate", "united"]
 
 AHEAD_SECONDS = 5
 """How far ahead of the store's clock a bucket may start and still be a bucket of its own."""
 
 MAX_CELL = 2**63 - 1
 SOURCE_SECONDS = 7 * 86400
+"""A source that was silent for so long is forgotten."""
+
 PRUNE_SECONDS = 3600
 
 
@@ -127,7 +129,6 @@ class _Additions:
         current = interval.start_of(int(self._now))
         cells: Mapping[str, int] = self._batch.counts
         if start < current - self._definition.history * interval.seconds:
-            self._late = True
             notes = {cell: n for cell, n in cells.items() if cell[0] == "@" and cell != OTHER}
             start, cells = current, {LATE: events_in(cells), **notes}
         elif start > self._now + AHEAD_SECONDS:
@@ -135,6 +136,7 @@ class _Additions:
             start = current
         additions = self._checked(interval, start, cells)
         if LATE in additions:
+            self._late = True
             self._taken.update(self._batch.counts)
         self._planned.append((interval, start, additions))
 
@@ -187,7 +189,7 @@ class _Additions:
             ahead=events if self._ahead else 0,
             other=sum(counts.get(event_id, 0) for event_id in self._other),
             dropped=events - events_in(taken),
-            bad_cells=tuple(self._bad),
+            bad_cells=tuple(dict.fromkeys(self._bad)),
         )
 
     def write(self) -> None:

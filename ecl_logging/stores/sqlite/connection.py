@@ -230,6 +230,8 @@ def _translated(path: str) -> Iterator[None]:
         raise StoreUnavailable(f"{shown}: {reason}") from error
     except sqlite3.Error as error:
         raise StoreError(f"{shown}: {error}") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
     except OSError as error:
         reason = _reason(path, "") or error.strerror or str(error)
         raise StoreUnavailable(f"{shown}: {reason}") from error
@@ -251,14 +253,17 @@ def _reason(path: str, name: str) -> str:
 
 
 def _reason_of_folder(folder: str) -> str:
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        return f"{folder} is not a folder"
+    named = folder
     while not os.path.exists(folder) and os.path.dirname(folder) != folder:
         parent = os.path.dirname(folder) or "."
         if not os.access(parent, os.W_OK | os.X_OK) and os.path.exists(parent):
             return f"folder {_owned(parent)} cannot be written"
         folder = parent
-    if os.access(folder, os.W_OK | os.X_OK):
-        return ""
-    return f"folder {_owned(folder)} cannot be written"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"folder {_owned(folder)} cannot be written"
+    return "" if folder == named else f"there is no folder {named}"
 
 
 def _owned(shown: str, path: str = "") -> str:

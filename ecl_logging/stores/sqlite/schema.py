@@ -35,7 +35,7 @@ CREATE TABLE sources (
     "group" TEXT NOT NULL,
     source TEXT NOT NULL,
     number INTEGER NOT NULL,
-    total INTEGER NOT NULL,
+    total TEXT NOT NULL, -- decimal: of all batches together, it may outgrow a cell
     at REAL NOT NULL,
     reply TEXT NOT NULL,
     PRIMARY KEY ("group", source)

@@ -78,7 +78,9 @@ class SqliteStore:
 
     def sources(self, group: str) -> list[Source]:
         with self._connections.reading(_READ_SECONDS) as connection:
-            return SqliteTables(connection).sources(group)
+            return SqliteTables(connection).sources(
+                group, since=self._clock() - steps.SOURCE_SECONDS
+            )
 
     def rotate(self, group: str) -> list[Finished]:
         with self._connections.writing(_READ_SECONDS) as connection:

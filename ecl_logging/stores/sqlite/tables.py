@@ -94,10 +94,11 @@ class SqliteTables:
         ).fetchone()
         return _source(row) if row else None
 
-    def sources(self, group: str) -> list[Source]:
+    def sources(self, group: str, *, since: float) -> list[Source]:
         rows = self._execute(
-            'SELECT source, number, total, at, reply FROM sources WHERE "group" = ? ORDER BY at',
-            (group,),
+            'SELECT source, number, total, at, reply FROM sources WHERE "group" = ? AND at >= ?'
+            " ORDER BY at",
+            (group, since),
         )
         return [_source(row) for row in rows]
 
@@ -105,7 +106,7 @@ class SqliteTables:
         reply = json.dumps(dataclasses.asdict(source.reply))
         self._execute(
             "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?)",
-            (group, source.source, source.number, source.total, source.at, reply),
+            (group, source.source, source.number, str(source.total), source.at, reply),
         )
 
     def pruned(self, group: str) -> float:
@@ -186,8 +187,8 @@ class SqliteTables:
         self._execute("INSERT OR REPLACE INTO rotations VALUES (?, ?, ?)", (group, interval, start))
 
 
-def _source(row: tuple[str, int, int, float, str]) -> Source:
+def _source(row: tuple[str, int, str, float, str]) -> Source:
     source, number, total, at, reply = row
     body = json.loads(reply)
     body["bad_cells"] = tuple(body["bad_cells"])
-    return Source(source, number, total, at, Reply(**body))
+    return Source(source, number, int(total), at, Reply(**body))
