@@ -78,8 +78,9 @@ def _forms() -> str:
 
 def _sqlite(rest: str) -> StoreAddress:
     if not rest.startswith("/") or rest == "/" or rest.endswith("/"):
+        # What stands there is not shown: it may be a server's address with a password.
         raise ValueError(
-            f"sqlite://{rest}: a path follows the third slash; write sqlite:///relative.db or "
+            "sqlite:// has its path after a third slash; write sqlite:///relative.db or "
             "sqlite:////absolute.db"
         )
     if "?" in rest or "#" in rest or "\0" in rest:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS, Interrupted
-from ecl_logging.config import Config, GroupConfig, config_from
+from ecl_logging.config import Config, GroupConfig, RuleConfig, config_from
 from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
@@ -77,10 +77,12 @@ class EventCountLogger:
         logger = cls.__new__(cls)
         logger._open(open_chosen_store(store, config.store))
         logger._use(config.groups)
+        logger.rules = config.rules
         return logger
 
     def _open(self, store: Store) -> None:
         self.store = store
+        self.rules: tuple[RuleConfig, ...] | None = None  # of a file; for handlers
         self.outage = Outage(_HINT)
         self._flusher = Flusher(self._flush_due)
         self._unknown_groups: set[str] = set()

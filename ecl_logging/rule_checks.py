@@ -171,8 +171,12 @@ def _measure(problems: Problems, path: str, value: object) -> dict[str, str]:
         return {}
     measures = {}
     for name, attribute in value.items():
-        if isinstance(name, str) and isinstance(attribute, str) and attribute.isidentifier():
-            measures[name] = attribute
+        try:
+            check_text(str(name))
+        except InvalidEvent as reason:
+            problems.add(path, f"the measure's name {shown(name)} {reason}")
+        if isinstance(attribute, str) and attribute.isidentifier():
+            measures[str(name)] = attribute
         else:
             problems.add(f"{path}.{name}", f"{shown(attribute)} is not an attribute's name")
     return measures

@@ -147,6 +147,9 @@ class Sender:
         except StoreError as error:
             self._outage.began(error)
             return False
+        except Exception as error:  # noqa: BLE001 - a store that was handed in may not keep its word
+            self._outage.began(StoreError(f"{self._store().shown}: {error!r}"))
+            return False
         return True
 
     def _send_all(self, deadline: float) -> None:

@@ -30,6 +30,7 @@ _GROUP_KEYS = (
 _GROUP_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _RESERVED_GROUPS = ("common", "recent")
 _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_PASSWORD = re.compile(r"//[^/@]*@")
 _MAX_INTERVALS = 8
 _MAX_HISTORY = 1_000_000
 _MAX_EVENTS = 10_000_000
@@ -73,8 +74,11 @@ class Problems:
 
 
 def shown(value: object) -> str:
-    """Return a short text of a value, for a message."""
-    text = repr(value)
+    """Return a short text of a value, for a message; without the password of a URL."""
+    try:
+        text = _PASSWORD.sub("//***@", repr(value))
+    except ValueError:  # a number of thousands of digits
+        text = f"a very long {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -96,7 +96,7 @@ def _counter(  # noqa: PLR0913 - as above
         if not (config is store is groups is redis is None):
             raise ConfigError("ecl: takes the place of config, store, groups and redis; give one")
         known = {name: counter.config for name, counter in ecl.counters.items()}
-        own_rules = check_rules(rules, known)
+        own_rules = ecl.rules if rules is None else check_rules(rules, known)
         for rule in own_rules or ():
             ecl.counters[rule.group or ""].expect(rule.literal_events())
         _expect_unmatched(ecl, unmatched)

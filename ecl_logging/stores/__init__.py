@@ -12,7 +12,7 @@ _shared_memory: dict[str, Store] = {}
 
 
 def open_store(store: object) -> Store:
-    """Return the store that a URL names; a store is returned as it is.
+    """Return the store that a URL names; an object with all of a store's methods as it is.
 
     `sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://` (private), `memory://NAME`
     (shared in the process). Raises ConfigError for a URL that names no store. Touches neither

@@ -150,10 +150,10 @@ class SqliteTables:
 
     def count_undeclared(self, group: str, interval: str, start: int) -> int:
         row = self._execute(
-            'SELECT count(*) FROM counts WHERE "group" = ?1 AND interval = ?2 AND start = ?3'
+            'SELECT count(*) FROM counts WHERE "group" = ? AND interval = ? AND start = ?'
             " AND id NOT GLOB '@*'"
-            ' AND id NOT IN (SELECT id FROM events WHERE "group" = ?1)',
-            (group, interval, start),
+            ' AND id NOT IN (SELECT id FROM events WHERE "group" = ?)',
+            (group, interval, start, group),
         ).fetchone()
         return int(row[0])
 

@@ -1,0 +1,58 @@
+"""What one program counts in one group, sent when a test says so: no thread, no real time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ecl_logging.batches import Ledger, PendingCounts
+from ecl_logging.outage import Outage
+from ecl_logging.sender import Sender
+from ecl_logging.validation import check_groups
+
+
+class Program:
+    """A program that counts in group `g`; with nothing else said, any ID in 1m."""
+
+    def __init__(self, store: Any, clock: Callable[[], float] = time.time, **keys: object) -> None:
+        given = {"intervals": ["1m"], "auto_declare_events": True} | keys
+        config = check_groups({"g": given})["g"]
+        self.store, self.clock = store, clock
+        self.pending = PendingCounts(
+            config.intervals, config.events, any_id=config.auto_declare_events
+        )
+        self.outage = Outage()
+        self.sender = Sender(config, self.pending, lambda: store, self.outage)
+
+    def log(self, event_id: str, n: int = 1) -> None:
+        self.pending.arrivals.append((event_id, n, self.clock()))
+
+    def define(self) -> None:
+        """Make the group known to the store without counting anything."""
+        self.store.define(self.sender.wanted)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        return self.sender.flush(timeout)
+
+    def stored(self, age: int = 0, interval: str = "1m") -> dict[str, int]:
+        """What the store has in a bucket, by the interval's text."""
+        definition = self.store.definition("g")
+        [found] = [one for one in definition.intervals if one.text == interval]
+        return dict(self.store.read("g", found, [age])[0].cells)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the events went; every one is in exactly one place."""
+        ledger, left = self.pending.snapshot()
+        assert ledger.counted == ledger.applied + left + sum(ledger.dropped.values())
+        return ledger
+
+    @property
+    def left(self) -> int:
+        return self.pending.snapshot()[1]
+
+    def continue_as(self, other: Program) -> None:
+        """Go on as a copy of another program, as when a snapshot of its machine is restored."""
+        for name in ("source", "_number", "_total"):
+            setattr(self.sender, name, getattr(other.sender, name))

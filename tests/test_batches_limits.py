@@ -1,0 +1,230 @@
+"""Pending counts: bounded memory, limits, the end, and every event accounted for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ecl_logging import batches
+from ecl_logging.batches import Interrupted
+from ecl_logging.stores.protocols import APPLIED, OTHER, Reply
+from tests.pending_counts import (
+    HOUR,
+    MINUTE,
+    T,
+    add,
+    assert_accounted,
+    counts_by_start,
+    dropped_by,
+    frozen,
+    pending_of,
+    stopped_after,
+    total,
+)
+
+# --- memory
+
+
+def test_the_oldest_stretches_merge_within_one_bucket_of_the_longest_interval(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 10)
+    pending = pending_of()
+    for minute in range(15):
+        add(pending, "x", T - 600 + minute * 60)
+    by_start = counts_by_start(pending)
+
+    assert sum(counts["x"] for counts in by_start.values()) == 15
+    assert sum(counts["x"] for start, counts in by_start.items() if start < T) == 10
+    assert len(by_start) <= 10
+
+
+def test_merged_stretches_count_in_every_interval(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 2)
+    pending = pending_of()
+    for minute in range(6):
+        add(pending, "x", T + minute * 60)
+    merged = [one for one in frozen(pending) if one.merged]
+
+    assert merged
+    assert all(one.intervals_among((MINUTE, HOUR)) == (MINUTE, HOUR) for one in merged)
+
+
+def test_merging_is_news_with_its_amount(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 2)
+    pending = pending_of()
+    for minute in range(3):
+        add(pending, "x", T + minute * 60, n=5)
+    pending.drain()
+
+    assert pending.take_news() == ([], 5)
+
+
+def test_one_huge_stretch_keeps_its_total_as_other(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 3)
+    pending = pending_of()
+    for n in range(10):
+        add(pending, f"id{n}", n=2)
+    taken = total(pending)
+
+    assert taken[OTHER] == 14
+    assert sum(taken.values()) == 20
+    assert_accounted(pending, 20)
+
+
+def test_declared_ids_always_have_room(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 3)
+    pending = pending_of(declared=["known"])
+    for event_id in ("a", "b", "c", "d", "known"):
+        add(pending, event_id)
+
+    assert total(pending) == {"a": 1, "b": 1, "c": 1, OTHER: 1, "known": 1}
+
+
+def test_unknown_ids_without_room_are_dropped(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 3)
+    pending = pending_of(declared=["known"], any_id=False)
+    for n in range(5):
+        add(pending, f"id{n}")
+    pending.drain()
+
+    assert dropped_by(pending) == {"memory": 2}
+    assert_accounted(pending, 5)
+
+
+def test_there_is_room_again_after_freezing(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 3)
+    pending = pending_of()
+    for n in range(5):
+        add(pending, f"id{n}")
+    frozen(pending)
+    add(pending, "new")
+
+    assert total(pending) == {"new": 1}
+
+
+def test_there_is_room_again_after_all_was_given_up(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 3)
+    pending = pending_of()
+    for n in range(5):
+        add(pending, f"id{n}")
+    pending.close(reason_from_now_on=None)
+    add(pending, "new")
+
+    assert total(pending) == {"new": 1}
+
+
+# --- limits, locks, the end
+
+
+def test_the_room_to_a_limit_shrinks_with_the_largest_count():
+    pending = pending_of()
+    pending.limit_to(10)
+    add(pending, "x", n=7)
+    add(pending, "y", n=2)
+
+    assert pending.try_drain() == 3
+    add(pending, "x", n=3)
+    assert pending.try_drain() == 0
+    pending.freeze()
+    assert pending.try_drain() == 10
+
+
+def test_a_thread_that_holds_the_lock_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(batches, "_LOCK_SECONDS", 0.01)
+    pending = pending_of()
+    add(pending, "x")
+
+    with pending._held():
+        assert pending.try_drain() is None
+        assert pending.snapshot()[0].counted == 0
+        with pytest.raises(Interrupted):
+            pending.drain()
+    assert total(pending) == {"x": 1}
+
+
+def test_what_comes_after_the_end_is_dropped_for_its_reason():
+    pending = pending_of()
+    add(pending, "x", n=3)
+    pending.drain()
+
+    assert pending.close(reason_from_now_on="closed") == 3
+    add(pending, "x", n=2)
+    pending.drain()
+    assert dropped_by(pending) == {"shutdown": 3, "closed": 2}
+    assert_accounted(pending, 5)
+
+
+class Accounting(RuleBasedStateMachine):
+    """Whatever happens in whatever order, every event is in exactly one place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending = pending_of(declared=["a"])
+        self.counted = 0
+
+    @initialize(any_id=st.booleans())
+    def begin(self, any_id):
+        self.pending = pending_of(declared=["a"], any_id=any_id)
+
+    @rule(
+        event_id=st.sampled_from(["a", "b", "c", "d", "", None]),
+        n=st.integers(1, 5),
+        created=st.integers(T - 7200, T + 7200),
+    )
+    def log(self, event_id, n, created):
+        add(self.pending, event_id, created, n)
+        self.counted += n
+
+    @rule()
+    def drain(self):
+        self.pending.drain()
+
+    @rule()
+    def hear_of_an_id(self):
+        self.pending.follow((MINUTE, HOUR), ["a", "b"])
+
+    @rule()
+    def settle(self):
+        self.pending.settle_unsure()
+
+    @precondition(lambda self: not self.pending._under_way)
+    @rule()
+    def freeze(self):
+        self.pending.freeze()
+
+    @rule(dropped=st.integers(0, 2))
+    def acknowledge(self, dropped):
+        self.pending.acknowledge(Reply(APPLIED, dropped=min(dropped, self.pending._under_way)))
+
+    @rule()
+    def give_up_what_is_under_way(self):
+        self.pending.drop_under_way("unknown")
+
+    @rule(events=st.integers(0, 5))
+    def forget(self, events):
+        self.pending.forget_applied(min(events, self.pending.ledger.applied))
+
+    @rule(reason=st.sampled_from([None, "closed"]))
+    def close(self, reason):
+        self.pending.close(reason_from_now_on=reason)
+
+    @invariant()
+    def accounted(self):
+        assert_accounted(self.pending, self.counted)
+
+
+def test_every_event_is_accounted_for_in_every_state(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 5)
+
+    with stopped_after(30):
+        run_state_machine_as_test(
+            Accounting, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+        )

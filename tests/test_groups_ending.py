@@ -1,0 +1,238 @@
+"""Telemetry, health, flushing and closing of an EventCountLogger."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from ecl_logging import EventCountLogger
+from ecl_logging.stores.memory import MemoryStore
+from tests.conftest import wait_until
+from tests.faulty_stores import FlakyStore, HangingStore
+
+DIRECT = {"g": {"intervals": ["1d"], "auto_declare_events": True}}
+BATCHED = {"g": DIRECT["g"] | {"sync_interval": 3600}}
+
+KEYS = {
+    "sources",
+    "counted",
+    "applied",
+    "pending",
+    "spooled",
+    "dropped",
+    "late",
+    "ahead",
+    "other",
+    "retries",
+    "last_flush",
+    "last_error",
+}
+REASONS = {
+    "undeclared",
+    "invalid",
+    "bad_cell",
+    "memory",
+    "closed",
+    "shutdown",
+    "unknown",
+    "server_forgot",
+}
+
+
+def telemetry(ecl: EventCountLogger) -> dict[str, Any]:
+    """The telemetry, which adds up."""
+    told: dict[str, Any] = ecl.telemetry()
+    accounted = told["applied"] + told["pending"] + told["spooled"] + sum(told["dropped"].values())
+    assert told["counted"] == accounted
+    return told
+
+
+def dropped(ecl: EventCountLogger) -> dict[str, int]:
+    return {reason: n for reason, n in telemetry(ecl)["dropped"].items() if n}
+
+
+# --- telemetry and health
+
+
+def test_telemetry_has_every_key_from_the_beginning():
+    with EventCountLogger(DIRECT, store="memory://") as ecl:
+        assert telemetry(ecl).keys() == KEYS
+        assert telemetry(ecl)["dropped"].keys() == REASONS
+
+
+def test_telemetry_of_no_groups_has_every_key():
+    with EventCountLogger(store="memory://") as ecl:
+        assert telemetry(ecl).keys() == KEYS
+        assert telemetry(ecl)["dropped"] == dict.fromkeys(REASONS, 0)
+
+
+def test_telemetry_tells_what_became_of_the_events(warnings_told):
+    store = FlakyStore()
+    with EventCountLogger(DIRECT | {"h": {"intervals": ["1d"]}}, store=store) as ecl:
+        ecl["g"].log("x", 5)
+        ecl["g"].log("")
+        ecl["h"].log("undeclared", 2)
+        store.is_away = True
+        ecl["g"].log("x", 3)
+        told = telemetry(ecl)
+
+        assert (told["counted"], told["applied"], told["pending"]) == (11, 5, 3)
+        assert dropped(ecl) == {"invalid": 1, "undeclared": 2}
+        assert told["sources"].keys() == {"g", "h"}
+        assert abs(told["last_flush"] - time.time()) < 60
+        assert told["last_error"] == "memory://: Connection refused"
+        store.is_away = False
+
+
+@pytest.mark.parametrize(("days", "where"), [(-100, "late"), (+2, "ahead")])
+def test_telemetry_tells_of_counts_that_are_late_or_ahead(clock, days, where):
+    store = MemoryStore(clock=clock)
+    clock.now = time.time() - days * 86400
+    with EventCountLogger(DIRECT, store=store) as ecl:
+        ecl["g"].log("x", 2)
+        told = telemetry(ecl)
+
+    assert (told["applied"], told["late"] + told["ahead"], told[where]) == (2, 2, 2)
+
+
+def test_health_says_whether_counting_works(warnings_told):
+    store = FlakyStore()
+    with EventCountLogger(DIRECT, store=store) as ecl:
+        ecl["g"].log("x")
+        assert ecl.health() == {
+            "ok": True,
+            "store": "memory://",
+            "pending": 0,
+            "dropped": 0,
+            "last_flush": ecl.telemetry()["last_flush"],
+            "last_error": None,
+        }
+        store.is_away = True
+        ecl["g"].log("x")
+        health = ecl.health()
+        assert (health["ok"], health["pending"]) == (False, 1)
+        store.is_away = False
+        ecl.flush()
+        assert ecl.health()["ok"]
+    assert not ecl.health()["ok"]
+
+
+# --- flushing
+
+
+def test_flush_sends_all_groups():
+    groups = dict.fromkeys(("a", "b"), BATCHED["g"])
+    with EventCountLogger(groups, store="memory://") as ecl:
+        for group in ecl.groups.values():
+            group.log("x")
+
+        assert ecl.flush()
+        assert telemetry(ecl)["applied"] == 2
+
+
+def test_the_thread_sends_what_is_due():
+    keys = DIRECT["g"] | {"sync_interval": 0.05}
+    with EventCountLogger({"g": keys}, store="memory://") as ecl:
+        for n in (1, 2, 3):
+            ecl["g"].log("x")
+            wait_until(lambda n=n: telemetry(ecl)["applied"] == n)
+
+
+def test_the_thread_sends_early_when_an_id_reaches_the_limit():
+    keys = DIRECT["g"] | {"sync_interval": 3600, "sync_limit": 10}
+    with EventCountLogger({"g": keys}, store="memory://") as ecl:
+        ecl["g"].log("first")
+        wait_until(lambda: telemetry(ecl)["applied"] == 1)
+        for _ in range(10):
+            ecl["g"].log("x")
+        wait_until(lambda: telemetry(ecl)["applied"] == 11)
+
+
+def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
+    store = HangingStore()
+    with EventCountLogger(BATCHED, store=store) as ecl:
+        ecl["g"].log("x")
+        begin = time.monotonic()
+
+        assert not ecl.flush(timeout=0.05)
+        assert time.monotonic() - begin < 1
+        assert telemetry(ecl)["pending"] == 1
+        store.let_go.set()
+
+
+# --- the end
+
+
+def test_closing_sends_what_is_pending():
+    with EventCountLogger(BATCHED, store="memory://") as ecl:
+        ecl["g"].log("x", 5)
+
+    assert telemetry(ecl)["applied"] == 5
+
+
+def test_closing_twice_does_no_harm():
+    ecl = EventCountLogger(BATCHED, store="memory://")
+    ecl["g"].log("x")
+    ecl.close()
+    ecl.close()
+
+    assert telemetry(ecl)["applied"] == 1
+
+
+@pytest.mark.parametrize("groups", [DIRECT, BATCHED])
+def test_what_is_logged_after_closing_is_dropped_as_closed(groups):
+    ecl = EventCountLogger(groups, store="memory://")
+    ecl.close()
+    ecl["g"].log("x", 3)
+    ecl["g"].log("y")
+
+    assert dropped(ecl) == {"closed": 4}
+
+
+def test_what_could_not_be_sent_before_the_end_is_dropped_with_one_warning(warnings_told):
+    store = FlakyStore()
+    ecl = EventCountLogger(DIRECT, store=store)
+    store.lose_requests = 1000
+    ecl.close()
+    assert warnings_told == []
+
+    ecl = EventCountLogger(BATCHED, store=store)
+    store.is_away = True
+    ecl["g"].log("x", 5)
+    ecl.close()
+    assert dropped(ecl) == {"shutdown": 5}
+    assert len(warnings_told) == 1
+
+
+@pytest.mark.parametrize("by_argument", [True, False])
+def test_closing_takes_no_longer_than_the_exit_timeout(warnings_told, by_argument):
+    ecl = EventCountLogger(BATCHED, store=HangingStore())
+    ecl["g"].log("x", 5)
+    begin = time.monotonic()
+    if by_argument:
+        ecl.close(timeout=0.1)
+    else:
+        ecl.exit_timeout = 0.1
+        ecl.close()
+
+    assert time.monotonic() - begin < 1
+    assert dropped(ecl) == {"shutdown": 5}
+
+
+def test_the_end_gives_up_in_time_what_a_locked_file_refuses(warnings_told):
+    first = EventCountLogger(BATCHED, store="sqlite:///counts.db")
+    first["g"].log("x")
+    first.flush()
+    ecl = EventCountLogger(BATCHED, store="sqlite:///counts.db")
+    begin = time.monotonic()
+    with first.store._connections.writing(1.0) as connection:  # type: ignore[attr-defined]
+        connection.execute("COMMIT")
+        connection.execute("BEGIN EXCLUSIVE")
+        ecl["g"].log("x", 5)
+        ecl.close(timeout=0.2)
+
+    assert time.monotonic() - begin < 2
+    assert dropped(ecl) == {"shutdown": 5}
+    first.close()

@@ -1,0 +1,131 @@
+"""What is public has words, and the house's rules hold in every module."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ecl_logging
+from ecl_logging import handlers
+
+PACKAGE = Path(ecl_logging.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(source: Path) -> str:
+    parts = source.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {module_of(source): ast.parse(source.read_text("utf-8")) for source in SOURCES}
+
+# From the bottom up; a module imports from its own layer and from those above it in this list.
+LAYERS = [
+    ["errors", "intervals", "templates", "event_ids", "addresses", "notices"],
+    ["config", "validation", "rule_checks"],
+    ["stores"],
+    ["stretches", "batches", "outage", "sender", "flusher", "counter", "views"],
+    ["groups", "event_group", "rules"],
+    ["handlers", "tools"],
+]
+LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+
+
+def part_of(module: str) -> str:
+    """The part of the house a module is in: `stores` for `ecl_logging.stores.sqlite.store`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def imported_by(tree: ast.AST) -> Iterator[str]:
+    """Our modules that a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == "ecl_logging")
+
+
+# --- names
+
+
+def test_every_public_name_is_there():
+    for name in ecl_logging.__all__:
+        assert getattr(ecl_logging, name) is not None
+
+
+def test_the_public_names_are_sorted():
+    assert ecl_logging.__all__ == sorted(ecl_logging.__all__)
+
+
+def test_the_public_names_are_listed_for_completion():
+    assert set(ecl_logging.__all__) <= set(dir(ecl_logging))
+
+
+def test_another_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        ecl_logging.nothing  # noqa: B018
+
+
+def public_objects() -> Iterator[tuple[str, object]]:
+    for module in (ecl_logging, handlers):
+        for name in module.__all__:
+            public = getattr(module, name)
+            if isinstance(public, str):
+                continue
+            yield name, public
+            for member, value in vars(public).items() if inspect.isclass(public) else ():
+                is_method = inspect.isfunction(value) or isinstance(value, classmethod | property)
+                if is_method and not member.startswith("_"):
+                    yield f"{name}.{member}", value
+
+
+@pytest.mark.parametrize(("name", "public"), list(public_objects()))
+def test_every_public_name_has_a_docstring(name, public):
+    assert inspect.getdoc(public), name
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_every_module_has_a_docstring(module):
+    assert ast.get_docstring(TREES[module])
+
+
+# --- the house
+
+
+@pytest.mark.parametrize("module", [m for m in TREES if m.count(".") == 1])
+def test_every_module_has_its_layer(module):
+    assert part_of(module) in {*LAYER_OF, "__main__"}
+
+
+@pytest.mark.parametrize("module", [m for m in TREES if part_of(m) in LAYER_OF])
+def test_a_module_imports_nothing_from_above(module):
+    mine = LAYER_OF[part_of(module)]
+    above = [
+        name
+        for name in imported_by(TREES[module])
+        if part_of(name) in LAYER_OF and LAYER_OF[part_of(name)] > mine
+    ]
+
+    assert above == []
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_no_module_asserts(module):
+    lines = [node.lineno for node in ast.walk(TREES[module]) if isinstance(node, ast.Assert)]
+
+    assert lines == []
+
+
+@pytest.mark.parametrize("module", [m for m in TREES if part_of(m) != "tools"])
+def test_the_library_prints_to_stderr_only(module):
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print":
+            assert "sys.stderr" in [ast.unparse(keyword.value) for keyword in node.keywords]

@@ -1,0 +1,321 @@
+"""One group's batches, each counted once whatever happens on the way to the store."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from ecl_logging import sender
+from ecl_logging.batches import Ledger
+from ecl_logging.intervals import Interval
+from ecl_logging.sender import SOURCE_SECONDS, UNKNOWN_SECONDS
+from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.stores.protocols import Definition
+from ecl_logging.stores.sqlite.store import SqliteStore
+from tests.conftest import Clock, wait_until
+from tests.faulty_stores import FlakyStore, HangingStore
+from tests.programs import Program
+
+MINUTE = Interval("1m", 60)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, clock):
+    if request.param == "memory":
+        inner: Any = MemoryStore(clock=clock)
+    else:
+        inner = SqliteStore("counts.db", clock=clock)
+    yield FlakyStore(inner)
+    inner.close()
+
+
+@pytest.fixture
+def machine_time(monkeypatch) -> Clock:
+    """The clock that never steps, moved by the test."""
+    machine_time = Clock(1000.0)
+    monkeypatch.setattr(sender, "elapsed", machine_time)
+    return machine_time
+
+
+def dropped(program: Program) -> dict[str, int]:
+    return {reason: n for reason, n in program.ledger.dropped.items() if n}
+
+
+# --- the usual way
+
+
+def test_what_was_logged_is_in_the_store_after_a_flush(store, clock):
+    program = Program(store, clock)
+    program.log("a")
+    program.log("b", 5)
+
+    assert program.flush()
+    assert program.stored() == {"a": 1, "b": 5}
+    assert program.ledger == Ledger(counted=6, applied=6)
+    assert program.sender.last_flush is not None
+
+
+def test_batches_are_numbered_and_carry_the_running_total(store, clock):
+    program = Program(store, clock)
+    for n in (1, 2, 3):
+        program.log("a", n)
+        program.flush()
+
+    assert [(batch.number, batch.total) for batch in store.applied] == [(1, 1), (2, 3), (3, 6)]
+    assert {batch.source for batch in store.applied} == {program.sender.source}
+
+
+def test_a_flush_of_nothing_asks_the_store_nothing(store, clock):
+    program = Program(store, clock)
+    store.is_away = True
+
+    assert program.flush()
+    assert store.attempts == 0
+
+
+def test_a_thread_that_is_flushing_does_not_flush_again(store, clock):
+    program = Program(store, clock)
+    flushed_within = []
+    before = store.inner.apply
+
+    def apply(batch, **options):
+        flushed_within.append(program.flush())
+        return before(batch, **options)
+
+    store.inner.apply = apply
+    program.log("a")
+
+    assert program.flush()
+    assert flushed_within == [False]
+
+
+# --- the connection fails
+
+
+def test_a_batch_whose_reply_was_lost_counts_once(store, clock, warnings_told):
+    program = Program(store, clock)
+    program.log("a", 3)
+    store.lose_replies = 2
+
+    assert [program.flush() for _ in range(3)] == [False, False, True]
+    assert program.stored() == {"a": 3}
+    assert program.ledger == Ledger(counted=3, applied=3, retries=2)
+
+
+def test_a_batch_that_never_arrived_counts_once(store, clock, warnings_told):
+    program = Program(store, clock)
+    program.log("a", 3)
+    store.lose_requests = 2
+
+    assert [program.flush() for _ in range(3)] == [False, False, True]
+    assert program.stored() == {"a": 3}
+    assert program.ledger == Ledger(counted=3, applied=3, retries=2)
+
+
+def test_what_came_meanwhile_is_sent_after_the_batch_under_way(store, clock, warnings_told):
+    program = Program(store, clock)
+    program.log("a")
+    store.lose_replies = 1
+    program.flush()
+    program.log("a")
+
+    assert program.flush()
+    assert [(batch.number, batch.counts) for batch in store.applied] == [
+        (1, {"a": 1}),
+        (1, {"a": 1}),
+        (2, {"a": 1}),
+    ]
+    assert program.stored() == {"a": 2}
+
+
+def test_counts_of_an_outage_land_in_the_buckets_of_their_time(store, clock, warnings_told):
+    program = Program(store, clock)
+    store.is_away = True
+    for minute in range(3):
+        program.log("a", minute + 1)
+        program.flush()
+        clock.now += 60
+    store.is_away = False
+
+    assert program.flush()
+    assert [program.stored(age) for age in (3, 2, 1)] == [{"a": 1}, {"a": 2}, {"a": 3}]
+
+
+# --- the store forgets
+
+
+def test_a_store_that_was_emptied_is_told_exactly_and_counting_goes_on(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 7)
+    program.flush()
+    store.inner = MemoryStore(clock=clock)
+    program.log("a", 2)
+
+    assert program.flush()
+    assert program.stored() == {"a": 2}
+    assert (program.ledger.applied, dropped(program)) == (2, {"server_forgot": 7})
+    assert warnings_told == ["group g: the store has lost 7 counts that it had confirmed"]
+
+
+def test_a_store_that_was_set_back_has_lost_what_it_confirmed_since(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 7)
+    program.flush()
+    saved = store.inner.sources("g")[0]
+    program.log("a", 5)
+    program.flush()
+    store.inner._tables.save_source("g", saved)
+    program.log("a", 2)
+
+    assert program.flush()
+    assert (program.ledger.applied, dropped(program)) == (9, {"server_forgot": 5})
+
+
+def test_after_a_gap_a_new_source_begins(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a")
+    program.flush()
+    first = program.sender.source
+    store.inner = MemoryStore(clock=clock)
+    program.log("a")
+    program.flush()
+
+    assert program.sender.source != first
+    [source] = store.sources("g")
+    assert (source.source, source.number, source.total) == (program.sender.source, 1, 1)
+
+
+def test_a_cloned_source_draws_a_new_one_and_loses_nothing(store, clock):
+    program, clone = Program(store, clock), Program(store, clock)
+    program.log("a")
+    program.flush()
+    clone.log("b")
+    clone.flush()
+    clone.continue_as(program)
+    program.log("a", 10)
+    clone.log("b", 20)
+
+    assert program.flush()
+    assert clone.flush()
+    assert program.stored() == {"a": 11, "b": 21}
+    assert dropped(clone) == {}
+    assert clone.sender.source != program.sender.source
+
+
+def test_a_batch_unheard_of_for_six_days_is_given_up(store, clock, machine_time, warnings_told):
+    program = Program(store, clock)
+    program.log("a", 3)
+    store.lose_replies = 1
+    program.flush()
+    machine_time.now += UNKNOWN_SECONDS + 1
+    program.log("b")
+
+    assert program.flush()
+    assert dropped(program) == {"unknown": 3}
+    assert program.stored() == {"a": 3, "b": 1}
+    assert "3 counts were sent six days ago and never confirmed" in warnings_told[-1]
+
+
+def test_a_batch_that_never_left_is_not_given_up(store, clock, machine_time, warnings_told):
+    program = Program(store, clock)
+    program.log("a", 3)
+    store.is_away = True
+    program.flush()
+    machine_time.now += UNKNOWN_SECONDS + 1
+    store.is_away = False
+
+    assert program.flush()
+    assert program.ledger == Ledger(counted=3, applied=3)
+
+
+def test_a_source_that_was_silent_for_a_day_is_replaced(store, clock, machine_time):
+    program = Program(store, clock)
+    program.log("a")
+    program.flush()
+    first = program.sender.source
+    machine_time.now += SOURCE_SECONDS + 1
+    program.log("a")
+    program.flush()
+
+    assert program.sender.source != first
+    assert [batch.number for batch in store.applied] == [1, 1]
+    assert dropped(program) == {}
+
+
+def test_a_cell_that_is_no_number_is_told_and_dropped(clock, warnings_told):
+    store = SqliteStore("counts.db", clock=clock)
+    program = Program(store, clock)
+    program.log("a")
+    program.flush()
+    with store._connections.writing(1.0) as connection:
+        connection.execute("UPDATE counts SET count = 'spoilt'")
+    program.log("a", 4)
+
+    assert program.flush()
+    store.close()
+    assert dropped(program) == {"bad_cell": 4}
+    assert warnings_told == ["group g: cell '1m a' holds no number that can be added to"]
+
+
+# --- waiting
+
+
+def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
+    program = Program(HangingStore())
+    program.log("a")
+    begin = sender.elapsed()
+
+    assert not program.flush(0.05)
+    assert sender.elapsed() - begin < 1
+    assert program.left == 1
+
+
+def test_a_flush_waits_no_longer_than_its_timeout_for_another(warnings_told):
+    store = HangingStore()
+    program = Program(store)
+    program.log("a")
+    other = threading.Thread(target=program.flush)
+    other.start()
+    wait_until(store.is_waiting.is_set)
+
+    assert not program.flush(0.05)
+    store.let_go.set()
+    other.join()
+    assert program.stored() == {"a": 1}
+
+
+def test_a_locked_file_holds_a_flush_up_no_longer_than_its_timeout(clock, warnings_told):
+    store = SqliteStore("counts.db", clock=clock)
+    program = Program(store, clock)
+    store.define(Definition("g", (MINUTE,), events=frozenset({"of another program"})))
+    program.log("a")
+    begin = sender.elapsed()
+    with store._connections.writing(1.0) as connection:
+        connection.execute("COMMIT")
+        connection.execute("BEGIN EXCLUSIVE")
+        flushed = program.flush(0.2)
+
+    assert not flushed
+    assert sender.elapsed() - begin < 2
+    store.close()
+
+
+def test_ids_declared_during_a_flush_that_hangs_are_known_here():
+    store = HangingStore()
+    program = Program(store, auto_declare_events=False, events=["a"])
+    program.log("a")
+    other = threading.Thread(target=program.flush)
+    other.start()
+    wait_until(store.is_waiting.is_set)
+    program.sender.declare(["b"], timeout=0.05)
+    store.let_go.set()
+    other.join()
+    program.log("b")
+
+    assert program.flush()
+    assert program.stored() == {"a": 1, "b": 1}

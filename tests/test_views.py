@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.views import CURRENT, LAST, View, read_views
+from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program
+
+
+@pytest.fixture
+def store(clock):
+    store = MemoryStore(clock=clock)
+    store.define(REQUESTS)
+    return store
+
+
+def views(store, *ages: int, interval=FIVE_SECONDS, declared=("req1",)) -> list[View]:
+    return read_views(store, "requests", interval, declared=declared, ages=ages)
+
+
+def test_declared_ids_are_shown_at_zero_where_nothing_was_counted(store):
+    assert views(store, CURRENT, declared=("b", "a")) == [View(NOW, {"a": 0, "b": 0}, {})]
+
+
+def test_other_ids_are_shown_only_where_they_occurred(store, clock):
+    Program(store).send({"other": 2})
+    clock.now += 5
+
+    last, current = views(store, LAST, CURRENT)
+
+    assert last.counts == {"other": 2, "req1": 0}
+    assert current.counts == {"req1": 0}
+
+
+def test_current_and_last_are_the_bucket_of_the_clock_and_the_one_before(store, clock):
+    Program(store).send({"req1": 2})
+    assert [view.start for view in views(store, CURRENT, LAST)] == [NOW, NOW - 5]
+
+    clock.now += 5
+    assert views(store, LAST) == [View(NOW, {"req1": 2}, {})]
+
+
+def test_views_come_in_the_order_of_the_ages(store):
+    starts = [view.start for view in views(store, 3, 1, 2, interval=FIVE_MINUTES)]
+
+    assert starts == [NOW - 900, NOW - 300, NOW - 600]
+
+
+def test_no_ages_are_no_views(store):
+    assert views(store) == []
+
+
+def test_ids_are_sorted(store):
+    Program(store).send({"b": 1, "c": 1, "B": 1, "a": 1})
+
+    assert list(views(store, CURRENT)[0].counts) == ["B", "a", "b", "c", "req1"]
+
+
+def test_own_cells_stand_apart_from_the_counts(store):
+    Program(store, "a").send({"req1": 2, "@other": 3, "@invalid": 4})
+    Program(store, "b").send({"req1": 5}, start=0)
+
+    (view,) = views(store, CURRENT)
+
+    assert view.counts == {"req1": 2}
+    assert list(view.own.items()) == [("@invalid", 4), ("@late", 5), ("@other", 3)]
+
+
+def test_what_was_read_is_the_readers_own(store):
+    Program(store).send({"req1": 2})
+    views(store, CURRENT)[0].counts["req1"] = 99
+
+    assert views(store, CURRENT)[0].counts == {"req1": 2}
+
+
+def test_a_group_that_the_store_does_not_know_shows_what_is_declared(store):
+    unheard_of = read_views(store, "unheard-of", FIVE_SECONDS, declared=("x",), ages=[CURRENT])
+
+    assert unheard_of == [View(NOW, {"x": 0}, {})]

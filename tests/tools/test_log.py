@@ -1,0 +1,96 @@
+"""ecl-log: counting by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecl_logging.tools.log import main as ecl_log
+from ecl_logging.tools.read import main as ecl_read
+
+FILE = """
+ecl:
+  store: sqlite:///counts.db
+  groups:
+    requests: {events: [req1], intervals: [1d]}
+    any: {intervals: [1d], auto_declare_events: true}
+"""
+
+
+@pytest.fixture
+def file() -> str:
+    Path("logging.yaml").write_text(FILE)
+    return "logging.yaml"
+
+
+def test_an_event_is_counted(file, ran):
+    assert ran(ecl_log, "requests", "req1") == (0, "", "")
+    assert ran(ecl_log, "requests", "req1", "53") == (0, "", "")
+
+    assert ran(ecl_read, "-g", "requests", "--current") == (0, "req1:54\n", "")
+
+
+@pytest.mark.parametrize("count", [[], ["5"]])
+def test_the_file_comes_first_or_by_option(ran, count):
+    Path("some.yaml").write_text(FILE)
+
+    assert ran(ecl_log, "some.yaml", "requests", "req1", *count)[0] == 0
+    assert ran(ecl_log, "-c", "some.yaml", "requests", "req1", *count)[0] == 0
+    total = 2 * int(count[0]) if count else 2
+    assert ran(ecl_read, "some.yaml", "-g", "requests", "--current")[1] == f"req1:{total}\n"
+
+
+def test_any_event_counts_where_the_group_declares_it(file, ran):
+    assert ran(ecl_log, "any", "größe:1") == (0, "", "")
+
+    assert ran(ecl_read, "-g", "any", "--current")[1] == "größe:1:1\n"
+
+
+def test_a_group_that_only_the_store_knows_is_counted_in(file, ran):
+    ran(ecl_log, "requests", "req1")
+    Path("logging.yaml").unlink()
+
+    assert ran(ecl_log, "--store", "sqlite:///counts.db", "requests", "req1") == (0, "", "")
+
+
+def test_a_count_of_0_counts_nothing(file, ran):
+    assert ran(ecl_log, "requests", "req1", "0") == (0, "", "")
+
+    assert ran(ecl_read, "-g", "requests", "--current")[1] == "req1:0\n"
+
+
+def test_an_unknown_event_is_an_error(file, ran):
+    assert ran(ecl_log, "requests", "typo") == (
+        1,
+        "",
+        "ecl-log: error: group requests has no event 'typo', and declares none by itself\n",
+    )
+
+
+def test_an_unknown_group_is_an_error(file, ran):
+    status, out, err = ran(ecl_log, "reqests", "req1")
+
+    assert (status, out) == (1, "")
+    assert "'reqests'" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["requests"],
+        ["requests", "req1", "1", "2"],
+        ["requests", ""],
+        ["requests", "@late"],
+        ["requests", "req1", "many"],
+        ["requests", "req1", "-1"],
+        ["requests", "req1", "1.5"],
+    ],
+)
+def test_wrong_usage_is_status_2(file, ran, arguments):
+    status, out, err = ran(ecl_log, *arguments)
+
+    assert (status, out) == (2, "")
+    assert "ecl-log: error: " in err
+    assert not Path("counts.db").exists()
