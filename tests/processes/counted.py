@@ -1,0 +1,48 @@
+"""What the programs of these tests have in common: logging that counts, an oracle beside it."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+
+from ecl_logging.groups import EventCountLogger
+from ecl_logging.handlers import CountingHandler
+from tests.processes.oracle import EVENTS, GROUP, INTERVALS
+
+log = logging.getLogger("app")
+
+GROUPS = {GROUP: {"events": EVENTS, "intervals": INTERVALS, "history": 600}}
+
+
+def configure(groups: dict[str, dict[str, object]] | None = None, **handler: object) -> None:
+    """Configure logging: each record is noted by the oracle, then counted."""
+    counts = {"class": "ecl_logging.handlers.CountingHandler", "groups": groups or GROUPS}
+    oracle = {"class": "tests.processes.oracle.OracleHandler", "path": os.environ["ORACLE"]}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"oracle": oracle, "counts": counts | handler},
+            "root": {"level": "INFO", "handlers": ["oracle", "counts"]},
+        }
+    )
+
+
+def log_records(count: int) -> None:
+    """Log so many records, of all kinds in turn."""
+    for number in range(count):
+        log.info("something happened", extra={"event": EVENTS[number % len(EVENTS)]})
+
+
+def counting_handler() -> CountingHandler:
+    """The handler that `configure` made."""
+    (handler,) = (h for h in logging.getLogger().handlers if isinstance(h, CountingHandler))
+    return handler
+
+
+def event_count_logger() -> EventCountLogger:
+    """What the handler of `configure` counts with."""
+    ecl = counting_handler().ecl
+    assert ecl is not None
+    return ecl

@@ -1,0 +1,222 @@
+"""Signal handlers and finalizers that log, close and exit, at any moment."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.processes.oracle import EVENTS, logged, totals
+from tests.processes.programs import Programs, assert_silent
+
+START = """
+import gc, logging, os, signal, sys, threading, time
+from tests.processes.counted import *
+"""
+
+THREADS = f"""{START}
+def work():
+    while not stopping.is_set():
+        log_records(10)
+        time.sleep(0.001)
+
+def stop(number, frame):
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    {{closing}}
+    sys.exit(3)
+
+configure(sync_interval=0.02)
+stopping = threading.Event()
+threads = [threading.Thread(target=work) for _ in range(3)]
+signal.signal(signal.SIGTERM, stop)
+for thread in threads:
+    thread.start()
+print("logging", flush=True)
+{{main}}
+"""
+
+
+@pytest.mark.parametrize(
+    "closing",
+    ["event_count_logger().close()", "counting_handler().close()", "logging.shutdown()", "pass"],
+)
+def test_a_handler_of_sigterm_that_closes_and_exits_loses_nothing(
+    programs: Programs, closing: str
+) -> None:
+    program = programs.start(THREADS.format(closing=closing, main="time.sleep(60)"))
+    wait_until(lambda: len(logged(programs.oracle)) > 500)
+    program.send(signal.SIGTERM)
+
+    assert_silent(program.end(seconds=20), status=3)
+    programs.assert_everything_counted()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.013, 0.029, 0.041])
+def test_sigterm_in_the_midst_of_a_flush_on_the_main_thread_loses_nothing(
+    programs: Programs, delay: float
+) -> None:
+    """The handler finds its own thread's flush half done, and must not wait for it."""
+    program = programs.start(
+        THREADS.format(
+            closing="event_count_logger().close()",
+            main="while True: event_count_logger().flush()",
+        ),
+        # SystemExit can come out of the handler between any two steps of the main thread,
+        # also right after it has opened a connection.
+        *("-W", "ignore::ResourceWarning"),
+    )
+    wait_until(lambda: len(logged(programs.oracle)) > 500)
+    signal.sigtimedwait([], delay)
+    program.send(signal.SIGTERM)
+
+    assert_silent(program.end(seconds=20), status=3)
+    programs.assert_everything_counted()
+
+
+def test_sigterm_while_the_main_thread_sorts_what_it_counted_loses_nothing(
+    programs: Programs,
+) -> None:
+    """The signal comes in the middle of the library's own work, with its locks held."""
+    ended = programs.run(
+        f"""{START}
+class Moment(float):
+    def __ge__(self, other):
+        if threading.current_thread() is threading.main_thread():
+            signal.raise_signal(signal.SIGTERM)
+        return float(self) >= other
+
+def stop(number, frame):
+    ecl.close()
+    print("closed", flush=True)
+
+configure(sync_interval=60)
+ecl = event_count_logger()
+signal.signal(signal.SIGTERM, stop)
+log_records(10)
+while ecl.telemetry()["applied"] < 10:
+    time.sleep(0.01)
+record = log.makeRecord("app", logging.INFO, "", 0, "", (), None, extra={{"event": "e0"}})
+record.created = Moment(record.created)
+log.handle(record)
+log_records(10)
+ecl.flush()
+"""
+    )
+
+    assert_silent(ended)
+    assert ended.out == "closed\n"
+    programs.assert_counted(21)
+
+
+@pytest.mark.parametrize("options", ["{}", "{'sync_limit': 50}", "{'sync_interval': 0.02}"])
+def test_a_signal_handler_that_logs_at_a_high_rate_is_counted(
+    programs: Programs, options: str
+) -> None:
+    ended = programs.run(
+        f"""{START}
+configure({{GROUP: GROUPS[GROUP] | {options}}})
+signal.signal(signal.SIGALRM, lambda number, frame: log_records(1))
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    log_records(100)
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+    )
+
+    assert_silent(ended)
+    programs.assert_everything_counted()
+
+
+def test_a_signal_handler_that_counts_by_hand_and_directly_never_hangs(programs: Programs) -> None:
+    """A direct write comes in between another one of the same thread."""
+    ended = programs.run(
+        f"""{START}
+from ecl_logging import EventCountLogger
+
+def count(number, frame):
+    global counted
+    counted += 1
+    group.log("e0")
+
+ecl = EventCountLogger({{GROUP: {{"events": EVENTS, "intervals": INTERVALS}}}})
+group, counted, longest = ecl[GROUP], 0, 0.0
+signal.signal(signal.SIGALRM, count)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+end = time.monotonic() + 2.0
+while time.monotonic() < end:
+    began = time.monotonic()
+    group.log("e1")
+    longest = max(longest, time.monotonic() - began)
+    counted += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+ecl.close()
+telemetry = ecl.telemetry()
+print(telemetry["applied"] == counted, longest < 4.0)
+"""
+    )
+
+    assert_silent(ended)
+    assert ended.out == "True True\n"
+
+
+def test_finalizers_that_log_during_garbage_collection_are_counted(programs: Programs) -> None:
+    """The collector runs on any thread. What it runs amid a flush is logged by the flush."""
+    ended = programs.run(
+        f"""{START}
+from ecl_logging.sender import flushing_threads
+
+class Noisy:
+    def __init__(self):
+        self.me = self  # a cycle: only the collector finds it
+    def __del__(self):
+        global within_flushes
+        if threading.get_ident() in flushing_threads:
+            within_flushes += 1
+        log_records(1)
+
+within_flushes = 0
+configure(sync_interval=0.02)
+gc.set_threshold(50)
+for _ in range(20_000):
+    Noisy()
+    log_records(1)
+gc.collect()
+event_count_logger().flush()
+print(event_count_logger().telemetry()["applied"], 40_000 - within_flushes)
+"""
+    )
+
+    assert_silent(ended)
+    applied, logged_outside = ended.out.split()
+    assert applied == logged_outside
+    assert len(logged(programs.oracle)) == 40_000
+    assert totals(programs.stored())["1m"] == {"e0": int(applied)}
+
+
+def test_a_finalizer_that_runs_within_a_flush_does_no_harm(programs: Programs) -> None:
+    ended = programs.run(
+        f"""{START}
+from ecl_logging.stores.sqlite.tables import SqliteTables
+
+class Noisy:
+    def __del__(self):
+        log_records(1)
+
+def add(*arguments):
+    noisy.clear()
+    return before(*arguments)
+
+noisy, before = [Noisy()], SqliteTables.add
+SqliteTables.add = add
+configure(sync_interval=60)
+log_records(10)
+event_count_logger().flush()
+"""
+    )
+
+    assert_silent(ended)
+    assert totals(programs.stored())["1m"] == dict.fromkeys(EVENTS, 1)
