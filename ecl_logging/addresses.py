@@ -80,7 +80,7 @@ def _sqlite(rest: str) -> StoreAddress:
     if not rest.startswith("/") or rest == "/" or rest.endswith("/"):
         # What stands there is not shown: it may be a server's address with a password.
         raise ValueError(
-            "sqlite:// has its path after a third slash; write sqlite:///relative.db or "
+            "sqlite://...: a path follows the third slash; write sqlite:///relative.db or "
             "sqlite:////absolute.db"
         )
     if "?" in rest or "#" in rest or "\0" in rest:

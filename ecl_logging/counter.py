@@ -24,7 +24,7 @@ class _Owner(Protocol):
     outage: Outage
     is_ending: bool
 
-    def be_running(self) -> None: ...
+    def be_running(self) -> bool: ...
     def wake(self) -> None: ...
     def count_at_the_end(self, counter: GroupCounter) -> None: ...
 
@@ -98,9 +98,10 @@ class GroupCounter:
         if self._owner.is_ending:
             self._owner.count_at_the_end(self)
             return
-        self._owner.be_running()
+        is_running = self._owner.be_running()
         if self._limit is None and len(self._arrivals) < DRAIN_AT:
-            self._drain_at = DRAIN_AT
+            if is_running:
+                self._drain_at = DRAIN_AT
             return
         room = self._pending.try_drain()
         if room is None:

@@ -13,6 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from ecl_logging.notices import warn
@@ -31,34 +32,36 @@ class Flusher:
     def reset(self) -> None:
         """Start with no thread, as a forked child does."""
         self._starting = threading.Lock()
-        self._woken = threading.Event()
+        # Not an Event, whose `set` deadlocks when a signal handler comes into its midst.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
 
-    def start(self) -> None:
-        """Start the thread unless it runs. Never blocks, never raises."""
-        if self._is_stopping or (self._thread is not None and self._thread.is_alive()):
-            return
-        if not self._starting.acquire(blocking=False):
-            return  # another thread is at it
+    def start(self) -> bool:
+        """Start the thread unless it runs; return whether it does. Never blocks, never raises."""
+        if self._thread is not None and self._thread.is_alive():
+            return True
+        if self._is_stopping or not self._starting.acquire(blocking=False):
+            return False  # at the end, or another thread is at it
         try:
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=self._run, name="ecl-flusher", daemon=True)
                 thread.start()
                 self._thread = thread
+            return True
         except RuntimeError:
-            self._is_stopping = True  # the interpreter ends: flushing is up to the exit hook
+            return False  # no thread is to be had now, or no more: the exit hook flushes
         finally:
             self._starting.release()
 
     def wake(self) -> None:
         """Have `flush_due` called at once."""
-        self._woken.set()
+        self._wakes.put(None)
 
     def stop(self, timeout: float) -> None:
         """End the thread, waiting at most `timeout` seconds for a flush that is under way."""
         self._is_stopping = True
-        self._woken.set()
+        self._wakes.put(None)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, timeout))
@@ -66,8 +69,10 @@ class Flusher:
     def _run(self) -> None:
         wait = 0.0 if self._stop_asked() else self._flush_due_safely()
         while not self._is_stopping:
-            self._woken.wait(wait)
-            self._woken.clear()
+            with contextlib.suppress(Empty):
+                self._wakes.get(timeout=wait)
+            while not self._wakes.empty():
+                self._wakes.get()
             if not self._stop_asked():
                 wait = self._flush_due_safely()
 
@@ -111,28 +116,52 @@ if hasattr(os, "register_at_fork"):
 
 
 def arm_exit_hooks() -> None:
-    """See to it that the end of this process flushes. Called with its first event.
+    """See to it that the end of a child of multiprocessing flushes. Called with its first event.
 
-    Not before: children of multiprocessing begin by clearing all such hooks, and until
-    Python 3.13 they run those of multiprocessing only, never atexit's.
+    Not before: such a child begins by clearing all hooks that it has inherited. And until
+    Python 3.13 it ends by running multiprocessing's hooks only, never atexit's.
     """
     global _armed_in  # noqa: PLW0603 - one process, one set of hooks
     if _armed_in == os.getpid():
         return
     _armed_in = os.getpid()
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
     with contextlib.suppress(Exception):  # too late in the process's life: nothing to arm
-        atexit.unregister(_at_exit)  # a plain fork inherits it
+        atexit.unregister(_at_exit)
         atexit.register(_at_exit)
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            from multiprocessing.util import Finalize
+        from multiprocessing.util import Finalize
 
-            # The lowest priority: after all finalizers of the program, which may log.
-            Finalize(None, _at_exit, exitpriority=-1_000_000)
+        # The lowest priority: after all finalizers of the program, which may log.
+        Finalize(None, _at_exit_of_child, exitpriority=-1_000_000)
 
 
 def _at_exit() -> None:
-    if _armed_in != os.getpid():
-        return
     for logger in list(_watched):
         logger.at_exit()
+
+
+def _at_exit_of_child() -> None:
+    """Flush after the last thread of the program: multiprocessing waits for it only now."""
+    if _other_threads():
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=_at_exit_of_threads, name="ecl-exit").start()
+            return
+    _at_exit()
+
+
+def _at_exit_of_threads() -> None:
+    while threads := _other_threads():
+        for thread in threads:
+            thread.join()
+    _at_exit()
+
+
+def _other_threads() -> list[threading.Thread]:
+    """Threads for which the process will wait, but for the main one and this one."""
+    neither = (threading.main_thread(), threading.current_thread())
+    return [t for t in threading.enumerate() if not t.daemon and t not in neither]
+
+
+atexit.register(_at_exit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher, arm_exit_hooks, watch
 from ecl_logging.outage import Outage
+from ecl_logging.sender import flushing_threads
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.validation import check_groups
 
@@ -172,6 +174,8 @@ class EventCountLogger:
         """
         if self._is_closed:
             return
+        if threading.get_ident() in flushing_threads:
+            return  # a signal handler amid a flush of this thread: the exit hook does it
         self._flush_finally(self.exit_timeout if timeout is None else timeout)
         try:
             self._give_up(closed=True)
@@ -213,10 +217,13 @@ class EventCountLogger:
             with _Spending(self):
                 counter.flush(self._seconds_left)
 
-    def be_running(self) -> None:
-        """Have the flusher thread and the exit hooks in this process. Never blocks."""
-        self._flusher.start()
+    def be_running(self) -> bool:
+        """Have the exit hooks and the flusher thread in this process. Never blocks.
+
+        Returns whether the thread runs.
+        """
         arm_exit_hooks()
+        return self._flusher.start()
 
     def wake(self) -> None:
         """Flush groups whose time has come, now."""

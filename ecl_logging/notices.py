@@ -6,6 +6,7 @@ to stderr, so that nobody loses counts in silence.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Iterator
@@ -22,12 +23,18 @@ _logger = logging.getLogger(OWN_LOGGER)
 def warn(message: str) -> None:
     """Tell the operator. Called by flushing threads and commands, with no lock held."""
     if any(_shows_warnings(handler) for handler in _handlers_of(_logger)):
-        _logger.warning("%s", message)
-    elif sys.stderr is not None:
         try:
+            _logger.warning("%s", message)
+        except Exception:  # noqa: BLE001 - the program's own handlers and filters can raise
+            _print(message)
+    else:
+        _print(message)
+
+
+def _print(message: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # closed: there is nobody left to tell
             print(f"{OWN_LOGGER}: {message}", file=sys.stderr, flush=True)
-        except (OSError, ValueError):
-            return  # stderr is closed: there is nobody left to tell
 
 
 def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:

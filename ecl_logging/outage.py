@@ -80,5 +80,5 @@ class Outage:
         if events and not self.is_announced:
             self.is_announced = True
             self._unsaid.clear()
-            reason = f"{self.last_error}; " if self.is_on else ""
-            warn(f"{reason}{events} counts could not be sent before the end{self._hint}")
+            reason = self.last_error if self.is_on else "the store did not answer in time"
+            warn(f"{reason}; {events} counts could not be sent before the end{self._hint}")

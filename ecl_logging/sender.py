@@ -81,7 +81,8 @@ class Sender:
 
     def reset(self) -> None:
         """Start with no source and nothing under way, as a forked child does."""
-        self._lock = threading.Lock()
+        # Re-entrant for signal handlers alone: `flushing_threads` keeps flushes from nesting.
+        self._lock = threading.RLock()
         self._wanted_lock = threading.Lock()
         self._definition: Definition | None = None
         self._must_define = True
@@ -102,7 +103,8 @@ class Sender:
 
     def give_up(self) -> None:
         """Forget the batch under way, whose events have been booked as dropped."""
-        if self._lock.acquire(blocking=False):
+        is_flushing = threading.get_ident() in flushing_threads
+        if not is_flushing and self._lock.acquire(blocking=False):
             try:
                 if self._under_way is not None:
                     self._under_way = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from threading import get_ident
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ecl_logging.groups import EventCountLogger
 
 __all__ = ["CountingHandler", "count_logs"]
+
+_JUST_NOW = 0.5  # seconds
 
 
 class CountingHandler(logging.Handler):
@@ -32,6 +35,7 @@ class CountingHandler(logging.Handler):
 
     only_counts = True  # shows no record to anybody; see `notices`
     ecl: EventCountLogger | None = None  # until it is built
+    _flush_deadline: float | None = None  # of a flush that failed
 
     def __init__(  # noqa: PLR0913 - one argument for each thing that YAML can say
         self,
@@ -101,8 +105,11 @@ class CountingHandler(logging.Handler):
 
     def flush(self) -> None:
         """Send what is pending. Waits for the store, at most the logger's `exit_timeout`."""
-        if self.ecl is not None:
-            self.ecl.flush(None if self.ecl.is_ending else self.ecl.exit_timeout)
+        if self.ecl is None:
+            return
+        self._flush_deadline = monotonic() + self.ecl.exit_timeout
+        if self.ecl.flush(None if self.ecl.is_ending else self.ecl.exit_timeout):
+            self._flush_deadline = None
 
     def close(self) -> None:
         """Send what is pending, then stop counting. Safe to call twice.
@@ -111,10 +118,17 @@ class CountingHandler(logging.Handler):
         """
         if self.ecl is not None:
             if self._owns_ecl:
-                self.ecl.close()
+                self.ecl.close(self._time_to_close(self.ecl.exit_timeout))
             else:
                 self.flush()
         super().close()
+
+    def _time_to_close(self, most: float) -> float:
+        """What a flush that has just failed has left: `logging.shutdown` calls both in turn."""
+        if self._flush_deadline is None:
+            return most
+        left = self._flush_deadline - monotonic()
+        return max(0.0, left) if left > -_JUST_NOW else most
 
 
 def count_logs(

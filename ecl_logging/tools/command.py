@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from ecl_logging import __version__
 from ecl_logging.config import Config, GroupConfig, read_config_file
@@ -28,10 +29,19 @@ class UsageError(EclError):
 
 @dataclass(frozen=True)
 class Context:
-    """The store that a command works on, and the groups of its configuration file."""
+    """The store that a command works on, and the groups of its configuration file.
+
+    Also a context manager, which closes the store.
+    """
 
     store: Store
     config: Config | None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
 
     def definitions(self) -> dict[str, Definition]:
         """The groups of the file and of the store, by name; the store knows more of each."""

@@ -48,8 +48,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if len(words) not in {2, 3}:
         raise UsageError("expected GROUP EVENT [COUNT]")
     group, event_id, count = words[0], words[1], words[2] if len(words) > 2 else "1"
-    context = open_context(config, arguments.store)
-    _count(context, group, event_id, _checked(event_id, count))
+    with open_context(config, arguments.store) as context:
+        _count(context, group, event_id, _checked(event_id, count))
     return 0
 
 

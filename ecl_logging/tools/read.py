@@ -53,15 +53,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    context = open_context(arguments.config or arguments.config_option, arguments.store)
-    if arguments.check:
-        if context.config is None:
-            raise UsageError("--check: there is no configuration file; name one with -c FILE")
-        print("ok")
-        return 0
-    if arguments.group is not None:
-        return _print_group(context, arguments)
-    return _print_all(context, arguments)
+    with open_context(arguments.config or arguments.config_option, arguments.store) as context:
+        if arguments.check:
+            return _check(context)
+        if arguments.group is not None:
+            return _print_group(context, arguments)
+        return _print_all(context, arguments)
+
+
+def _check(context: Context) -> int:
+    """Say `ok`: a file with a problem has not come so far."""
+    if context.config is None:
+        raise UsageError("--check: there is no configuration file; name one with -c FILE")
+    print("ok")
+    return 0
 
 
 def _ages(arguments: argparse.Namespace, default: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,12 +7,13 @@ step is idempotent, so any number of these may run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from types import FrameType
+from queue import Empty, SimpleQueue
 
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.outage import Outage
@@ -52,31 +53,35 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    context = open_context(arguments.config or arguments.config_option, arguments.store)
-    if arguments.define and context.config is None:
-        raise ConfigError("--define: there is no configuration file; name one with -c FILE")
-    stopping = threading.Event()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda _number, _frame: _stop(stopping, _frame))
-    if arguments.once:
-        _define(context, replace=arguments.define)
-        _rotate(context, verbose=arguments.verbose)
-        return 0
-    _rotate_until(stopping, context, arguments)
+    with open_context(arguments.config or arguments.config_option, arguments.store) as context:
+        if arguments.define and context.config is None:
+            raise ConfigError("--define: there is no configuration file; name one with -c FILE")
+        if arguments.once:
+            _define(context, replace=arguments.define)
+            _rotate(context, verbose=arguments.verbose)
+        else:
+            _rotate_until(_termination(), context, arguments)
     return 0
 
 
-def _stop(stopping: threading.Event, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
-    stopping.set()
+def _termination() -> SimpleQueue[None]:
+    """Return a queue that gets something when SIGTERM comes.
+
+    Not an Event, whose `set` deadlocks when the signal comes into the midst of its `wait`.
+    """
+    stopping: SimpleQueue[None] = SimpleQueue()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: stopping.put(None))
+    return stopping
 
 
 def _rotate_until(
-    stopping: threading.Event, context: Context, arguments: argparse.Namespace
+    stopping: SimpleQueue[None], context: Context, arguments: argparse.Namespace
 ) -> None:
     """Rotate at each edge. While the store is away, go on trying, with one warning."""
     outage = Outage("; trying on")
     defined = False
-    while not stopping.is_set():
+    while stopping.empty():
         pause = 1.0
         try:
             if not defined:
@@ -88,7 +93,9 @@ def _rotate_until(
         except StoreUnavailable as error:
             outage.began(error)
         outage.tell()
-        stopping.wait(pause)
+        with contextlib.suppress(Empty):
+            stopping.get(timeout=pause)
+            return
 
 
 def _define(context: Context, *, replace: bool) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 from urllib.parse import quote
 
 from ecl_logging.errors import StoreError, StoreUnavailable
@@ -64,12 +67,11 @@ class Connections:
         process has written since, without waiting.
         """
         path = self._find_path()
-        with in_sqlite, _translated(path):
-            connection, identity = self._take(path, timeout)
-            with _closed_on_error(connection):
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
+        with _translated(path), contextlib.ExitStack() as inside:
+            connection, identity = _when_unlocked(lambda: self._begin(path, inside), timeout)
+            connection.execute(f"PRAGMA busy_timeout = {_milliseconds(timeout)}")
+            yield connection
+            connection.execute("COMMIT")
             self._idle.append((connection, identity))
 
     @contextlib.contextmanager
@@ -79,12 +81,19 @@ class Connections:
         Where there is no file, or nothing in it yet, it sees empty tables.
         """
         path = self._find_path()
-        with in_sqlite, _translated(path):
-            connection = _open_to_read(path, timeout)
-            with contextlib.closing(connection):
-                connection.execute("BEGIN")
-                yield connection
-                connection.execute("ROLLBACK")
+        with _translated(path), contextlib.ExitStack() as inside:
+            yield _when_unlocked(lambda: _begin_to_read(path, inside), timeout)
+
+    def _begin(
+        self, path: str, inside: contextlib.ExitStack
+    ) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        with contextlib.ExitStack() as attempt:
+            attempt.enter_context(in_sqlite)
+            connection, identity = self._take(path)
+            attempt.enter_context(_closed_on_error(connection))
+            connection.execute("BEGIN IMMEDIATE")
+            inside.enter_context(attempt.pop_all())
+        return connection, identity
 
     def close(self) -> None:
         """Close what is idle. Never raises."""
@@ -102,18 +111,60 @@ class Connections:
         _abandoned.extend(connection for connection, _ in self._idle)
         self._idle = []
 
-    def _take(self, path: str, timeout: float) -> tuple[sqlite3.Connection, tuple[int, int]]:
-        milliseconds = max(1, int(timeout * 1000))
+    def _take(self, path: str) -> tuple[sqlite3.Connection, tuple[int, int]]:
         while self._idle:
             try:
                 connection, identity = self._idle.pop()
             except IndexError:  # another thread was faster
                 break
             if _identity(path) == identity:
-                connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+                connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
                 return connection, identity
             connection.close()  # the file was removed or replaced under it
-        return _open_to_write(path, milliseconds, private=self._private)
+        return _open_to_write(path, private=self._private)
+
+
+_BUSY_MILLISECONDS = 10
+_LONGEST_PAUSE = 0.05  # seconds
+_T = TypeVar("_T")
+
+
+def _when_unlocked(begin: Callable[[], _T], timeout: float) -> _T:
+    """Call `begin` until the file is not locked by another process, and return what it does.
+
+    SQLite can wait by itself, but that would be a wait inside: see `fork_gate`.
+    """
+    deadline = time.monotonic() + timeout
+    pause = 0.001
+    while True:
+        try:
+            return begin()
+        except sqlite3.OperationalError as error:
+            left = deadline - time.monotonic()
+            if not _is_locked(error) or left <= 0:
+                raise
+        # Processes that wait together should not try together.
+        time.sleep(min(left, pause * random.uniform(0.5, 1.5)))  # noqa: S311 - no secret
+        pause = min(_LONGEST_PAUSE, pause * 2)
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    name = getattr(error, "sqlite_errorname", "")
+    return bool(name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")))
+
+
+def _milliseconds(timeout: float) -> int:
+    return max(1, int(timeout * 1000))
+
+
+def _begin_to_read(path: str, inside: contextlib.ExitStack) -> sqlite3.Connection:
+    with contextlib.ExitStack() as attempt:
+        attempt.enter_context(in_sqlite)
+        connection = attempt.enter_context(contextlib.closing(_open_to_read(path)))
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # takes the read lock
+        inside.enter_context(attempt.pop_all())
+    return connection
 
 
 @contextlib.contextmanager
@@ -135,14 +186,12 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _open_to_write(
-    path: str, milliseconds: int, *, private: bool
-) -> tuple[sqlite3.Connection, tuple[int, int]]:
+def _open_to_write(path: str, *, private: bool) -> tuple[sqlite3.Connection, tuple[int, int]]:
     if private:
         _create_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     with _closed_on_error(connection):
-        connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
         is_new = not is_ours(connection)
         _choose_journal_mode(connection, is_new=is_new)
         if is_new:
@@ -179,7 +228,7 @@ def _create_private(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def _open_to_read(path: str, timeout: float) -> sqlite3.Connection:
+def _open_to_read(path: str) -> sqlite3.Connection:
     try:
         is_empty = os.stat(path).st_size == 0
     except FileNotFoundError:
@@ -189,17 +238,20 @@ def _open_to_read(path: str, timeout: float) -> sqlite3.Connection:
         create_tables(connection)
         return connection
     try:
-        return _open_existing(path, timeout, "ro")
+        return _open_existing(path, "ro")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname not in {"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"}:
             raise
     # A writer was killed in a transaction: the file must be put right before it can be read.
-    return _open_existing(path, timeout, "rw")
+    return _open_existing(path, "rw")
 
 
-def _open_existing(path: str, timeout: float, mode: str) -> sqlite3.Connection:
+def _open_existing(path: str, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}", timeout=timeout, isolation_level=None, uri=True
+        f"file:{quote(path)}?mode={mode}",
+        timeout=_BUSY_MILLISECONDS / 1000,
+        isolation_level=None,
+        uri=True,
     )
     with _closed_on_error(connection):
         if not is_ours(connection):  # its writer is just about to create the tables
@@ -226,21 +278,20 @@ def _translated(path: str) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         if name in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
             raise StoreError(f"{shown}: is no database, or a damaged one") from error
-        reason = _reason(path, name) or str(error)
+        reason = "is locked by another process" if _is_locked(error) else _reason(path)
+        reason = reason or str(error)
         raise StoreUnavailable(f"{shown}: {reason}") from error
     except sqlite3.Error as error:
         raise StoreError(f"{shown}: {error}") from error
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
     except OSError as error:
-        reason = _reason(path, "") or error.strerror or str(error)
+        reason = _reason(path) or error.strerror or str(error)
         raise StoreUnavailable(f"{shown}: {reason}") from error
 
 
-def _reason(path: str, name: str) -> str:
+def _reason(path: str) -> str:
     """Say in words why the file cannot be used; empty where SQLite says it better."""
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return "is locked by another process"
     if os.path.isdir(path):
         return "is a folder"
     if not os.path.exists(path):

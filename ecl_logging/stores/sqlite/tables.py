@@ -44,7 +44,8 @@ class SqliteTables:
         if row is None:
             return None
         body = json.loads(row[1])
-        events = self._execute('SELECT id FROM events WHERE "group" = ?', (group,))
+        # Read to the end at once: a statement that an error leaves half read keeps its lock.
+        events = self._execute('SELECT id FROM events WHERE "group" = ?', (group,)).fetchall()
         return Definition(
             group=group,
             intervals=tuple(Interval.parse(text) for text in body["intervals"]),
@@ -100,7 +101,7 @@ class SqliteTables:
             " ORDER BY at",
             (group, since),
         )
-        return [_source(row) for row in rows]
+        return [_source(row) for row in rows.fetchall()]
 
     def save_source(self, group: str, source: Source) -> None:
         reply = json.dumps(dataclasses.asdict(source.reply))
