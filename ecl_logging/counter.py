@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ecl_logging.batches import DRAIN_AT, Ledger, PendingCounts
-from ecl_logging.config import GroupConfig
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, amount_of, text_of
 from ecl_logging.outage import Outage
 from ecl_logging.sender import STEP_SECONDS, Sender
+from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition, Store
 
 __all__ = ["GroupCounter"]

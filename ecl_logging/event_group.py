@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from ecl_logging.config import find_interval
 from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
+from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.views import CURRENT, LAST, read_views
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS, Interrupted
-from ecl_logging.config import Config, GroupConfig, RuleConfig, config_from
+from ecl_logging.config import config_from
 from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher, arm_exit_hooks, watch
 from ecl_logging.outage import Outage
 from ecl_logging.sender import flushing_threads
+from ecl_logging.settings import Config, GroupConfig, RuleConfig
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.validation import check_groups
 

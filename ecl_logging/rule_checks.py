@@ -7,10 +7,10 @@ import logging
 import re
 from collections.abc import Mapping
 
-from ecl_logging.config import GroupConfig, RuleConfig
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
+from ecl_logging.problems import Problems, shown
+from ecl_logging.settings import GroupConfig, RuleConfig
 from ecl_logging.templates import Template
-from ecl_logging.validation import Problems, shown
 
 __all__ = ["RULE_KEYS", "check_rule"]
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
-from ecl_logging.config import RuleConfig
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.notices import OWN_LOGGER
+from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
 
 __all__ = ["Counted", "Declaring", "Rules"]

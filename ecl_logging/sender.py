@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ecl_logging.batches import Interrupted, PendingCounts
-from ecl_logging.config import GroupConfig
 from ecl_logging.errors import StoreError
 from ecl_logging.outage import Outage
+from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import (
     DUPLICATE,
     GAP,

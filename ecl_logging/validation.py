@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from ecl_logging.addresses import StoreAddress, parse_address
-from ecl_logging.config import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
-from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.intervals import Interval
+from ecl_logging.problems import Problems, shown
+from ecl_logging.rule_checks import RULE_KEYS, check_rule
+from ecl_logging.settings import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
 
-__all__ = ["Problems", "check_batching", "check_groups", "check_rules", "check_section", "shown"]
+__all__ = ["check_batching", "check_groups", "check_rules", "check_section"]
 
 _SECTION_KEYS = ("groups", "prefix", "redis", "rules", "spool", "store")
 _GROUP_KEYS = (
@@ -30,56 +31,9 @@ _GROUP_KEYS = (
 _GROUP_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _RESERVED_GROUPS = ("common", "recent")
 _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_PASSWORD = re.compile(r"//[^/@]*@")
 _MAX_INTERVALS = 8
 _MAX_HISTORY = 1_000_000
 _MAX_EVENTS = 10_000_000
-
-
-class Problems:
-    """Collects what is wrong, each with its place."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-        self._found: list[str] = []
-
-    def add(self, path: str, message: str) -> None:
-        """Note that the value at `path` is wrong; `message` also says what would be right."""
-        self._found.append(f"{self._place}: {path}: {message}" if path else message)
-
-    def add_unknown(self, path: str, kind: str, name: object, known: Collection[str]) -> None:
-        """Note that `name` at `path` is no known `kind`, with the nearest one that is."""
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-        self.add(path, f"unknown {kind} {name!r}; {hint}")
-
-    def raise_if_any(self) -> None:
-        """Raise one ConfigError with all that was found."""
-        if self._found:
-            raise ConfigError(self._found)
-
-    def mapping(self, path: str, value: object, keys: Collection[str]) -> dict[str, object]:
-        """Return `value` as a dict of known keys; note what is none, and unknown keys."""
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            self.add(path, f"{shown(value)} is not a mapping; its keys are {', '.join(keys)}")
-            return {}
-        for key in value:
-            if key not in keys:
-                self.add_unknown(path or "top level", "key", key, keys)
-        return {key: value[key] for key in keys if key in value}
-
-
-def shown(value: object) -> str:
-    """Return a short text of a value, for a message; without the password of a URL."""
-    try:
-        text = _PASSWORD.sub("//***@", repr(value))
-    except ValueError:  # a number of thousands of digits
-        text = f"a very long {type(value).__name__}"
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def check_section(section: Mapping[object, object], *, place: str) -> Config:
@@ -276,8 +230,6 @@ def _rules(
     if not values.get("groups"):
         problems.add("rules", "have no groups to count in; add groups")
         return None
-    from ecl_logging.rule_checks import RULE_KEYS, check_rule
-
     return tuple(
         check_rule(problems, path, problems.mapping(path, keys, RULE_KEYS), groups)
         for path, keys in ((f"rules[{index}]", keys) for index, keys in enumerate(value))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ecl_logging.config import STANDARD_LEVELS, config_from, plain, read_config_file
+from ecl_logging.config import config_from, plain, read_config_file
 from ecl_logging.errors import ConfigError
+from ecl_logging.settings import STANDARD_LEVELS
 from ecl_logging.stores import open_chosen_store
 
 CANARY = "CANARY-hunter2"

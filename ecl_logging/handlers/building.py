@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from ecl_logging.config import RuleConfig, config_from
+from ecl_logging.config import config_from
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
 from ecl_logging.rules import Rules
 from ecl_logging.sender import flushing_threads
+from ecl_logging.settings import RuleConfig
 from ecl_logging.validation import check_batching, check_rules
 
 __all__ = ["RecordCounter", "build_counter"]

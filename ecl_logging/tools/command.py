@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from ecl_logging import __version__
-from ecl_logging.config import Config, GroupConfig, read_config_file
+from ecl_logging.config import read_config_file
 from ecl_logging.errors import ConfigError, EclError, StoreUnavailable
 from ecl_logging.sender import wanted_definition
+from ecl_logging.settings import Config, GroupConfig
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.protocols import Definition, Store
 

@@ -7,10 +7,10 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from ecl_logging.config import DEFAULT_GROUPS, Config, GroupConfig
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
 from ecl_logging.groups import EventCountLogger, group_config
+from ecl_logging.settings import DEFAULT_GROUPS, Config, GroupConfig
 from ecl_logging.tools.command import (
     Context,
     UsageError,

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ecl_logging.config import find_interval
 from ecl_logging.errors import ConfigError
 from ecl_logging.intervals import Interval
+from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.tools.command import (
     Context,

@@ -11,6 +11,7 @@ import pytest
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Batch, Definition
+from ecl_logging.stores.sqlite import fork_gate
 from ecl_logging.stores.sqlite.fork_gate import in_sqlite
 from ecl_logging.stores.sqlite.store import SqliteStore
 
@@ -57,7 +58,10 @@ def test_no_child_hangs_that_was_forked_while_a_thread_writes(tmp_path: Path) ->
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_does_not_wait_for_ever_for_a_thread_inside() -> None:
+def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fork_gate, "_LONGEST_WAIT", 0.1)
     entered, leaving = threading.Event(), threading.Event()
 
     def stay_inside() -> None:
