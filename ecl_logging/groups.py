@@ -202,7 +202,8 @@ class EventCountLogger:
         for counter in self.counters.values():
             counter.end_batching()  # first, so that whatever the flush misses is seen to
         with _Spending(self):
-            self._flusher.stop(self._seconds_left)
+            # A thread that hangs must not take all the time there is.
+            self._flusher.stop(0.75 * self._seconds_left)
         with _Spending(self):
             return self.flush(max(0.0, self._seconds_left))
 

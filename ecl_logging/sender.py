@@ -7,7 +7,7 @@ import dataclasses
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ecl_logging.batches import Interrupted, PendingCounts
@@ -121,20 +121,34 @@ class Sender:
         left, where the store fails, time runs out, or this very thread is flushing already.
         """
         deadline = elapsed() + timeout if timeout is not None else float("inf")
-        thread = threading.get_ident()
-        if thread in flushing_threads:
+        if threading.get_ident() in flushing_threads:
             return False
-        if not self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+        with self._alone(timeout) as is_alone:
+            flushed = is_alone and self._flush(deadline)
+        if not is_alone:
             with contextlib.suppress(Interrupted):
                 self._pending.drain()  # it was logged before the time was over
-            return False
-        flushing_threads.add(thread)
+        self._tell()
+        return flushed
+
+    @contextlib.contextmanager
+    def _alone(self, timeout: float | None) -> Iterator[bool]:
+        """Keep other flushes of the group out; False where that took too long.
+
+        The thread counts as flushing before it has the lock and until it has let go of it: a
+        signal handler that comes in between can tell that it must not wait.
+        """
+        thread = threading.get_ident()
         try:
-            return self._flush(deadline)
+            flushing_threads.add(thread)
+            is_alone = self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+            try:
+                yield is_alone
+            finally:
+                if is_alone:
+                    self._lock.release()
         finally:
             flushing_threads.discard(thread)
-            self._lock.release()
-            self._tell()
 
     def _flush(self, deadline: float) -> bool:
         try:
@@ -265,21 +279,22 @@ class Sender:
     def declare(self, event_ids: Iterable[str], timeout: float = STEP_SECONDS) -> bool:
         """Declare IDs for every process; False where that has to wait for the store."""
         self.expect(event_ids)
-        if not self._lock.acquire(timeout=timeout):
+        if threading.get_ident() in flushing_threads:
             return False
-        flushing_threads.add(threading.get_ident())
+        with self._alone(timeout) as is_alone:
+            declared = is_alone and self._declare(timeout)
+        self._tell()
+        return declared
+
+    def _declare(self, timeout: float) -> bool:
         try:
             self._define(elapsed() + timeout)
-            return True
         except TimeoutError:
             return False
         except StoreError as error:
             self._outage.began(error)
             return False
-        finally:
-            flushing_threads.discard(threading.get_ident())
-            self._lock.release()
-            self._tell()
+        return True
 
     def _define(self, deadline: float) -> None:
         """Make the group known to the store, and follow what it says."""
