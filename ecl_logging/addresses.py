@@ -18,7 +18,7 @@ __all__ = ["StoreAddress", "choose_address", "embedded_path", "parse_address"]
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://, redis://host:6379/0"
+_FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,16 @@ __all__ = [
     "Config",
     "GroupConfig",
     "RuleConfig",
+    "UnreadableFile",
     "config_from",
     "find_interval",
     "plain",
     "read_config_file",
 ]
+
+
+class UnreadableFile(ConfigError):  # noqa: N818 - what the file is
+    """The file cannot be read as YAML, so nobody knows whether it has our keys."""
 
 
 def config_from(
@@ -73,19 +78,19 @@ def _section_of_file(path: str | os.PathLike[str]) -> dict[object, object] | Non
         with open(path, encoding="utf-8-sig") as file:
             document = yaml.safe_load(file)
     except OSError as error:
-        raise ConfigError(f"{os.fspath(path)}: {error.strerror}") from None
+        raise UnreadableFile(f"{os.fspath(path)}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{place}: is not UTF-8 text") from None
+        raise UnreadableFile(f"{place}: is not UTF-8 text") from None
     except yaml.YAMLError as error:
         # The whole error quotes the file, which can hold a password.
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "is not YAML"
-        raise ConfigError(f"{place}: {line}{_without_quotes(problem)}") from None
+        raise UnreadableFile(f"{place}: {line}{_without_quotes(problem)}") from None
     except RecursionError:
-        raise ConfigError(f"{place}: is nested too deeply") from None
+        raise UnreadableFile(f"{place}: is nested too deeply") from None
     except ValueError as error:  # YAML has read a date that no calendar has
-        raise ConfigError(f"{place}: {error}; quote what is meant as text") from None
+        raise UnreadableFile(f"{place}: {error}; quote what is meant as text") from None
     if not isinstance(document, dict):
         return None
     if "ecl" in document:

@@ -17,6 +17,8 @@ MAX_LENGTH = 200
 MAX_COUNT = 2**53
 """The largest count of one call: every number up to here is exact in a double, too."""
 
+_NO_COUNT = "has a count that is no whole number from 0 to 2^53"
+
 
 class InvalidEvent(Exception):  # noqa: N818 - a finding, caught by whoever counts it
     """The value cannot be counted; `args[0]` is the reason, with nothing of the value in it."""
@@ -76,14 +78,14 @@ def amount_of(value: object) -> int:
     if isinstance(value, str):
         # int() also reads '1_000', '+1' and other scripts' digits; only what json has is meant.
         if not (value.isascii() and value.isdecimal() and len(value) <= 16):
-            raise InvalidEvent("has a count that is no whole number")
+            raise InvalidEvent(_NO_COUNT)
         value = int(value)
     elif isinstance(value, float):
         if not (math.isfinite(value) and value == math.floor(value)):
-            raise InvalidEvent("has a count that is no whole number")
+            raise InvalidEvent(_NO_COUNT)
         value = int(value)
     elif not isinstance(value, int):
-        raise InvalidEvent("has a count that is no whole number")
+        raise InvalidEvent(_NO_COUNT)
     if not 0 <= value <= MAX_COUNT:
-        raise InvalidEvent("has a count below 0 or above 2^53")
+        raise InvalidEvent(_NO_COUNT)
     return int(value)

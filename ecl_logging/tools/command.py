@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ecl_logging import __version__
-from ecl_logging.config import read_config_file
+from ecl_logging.config import UnreadableFile, read_config_file
 from ecl_logging.errors import ConfigError, EclError, StoreUnavailable
 from ecl_logging.sender import wanted_definition
 from ecl_logging.settings import Config, GroupConfig
@@ -58,7 +58,9 @@ class Context:
         """The definition of one group; raises ConfigError naming those that there are."""
         definitions = self.definitions()
         if group not in definitions:
-            known = f"it has {', '.join(definitions)}" if definitions else "it has none yet"
+            known = (
+                f"it has {', '.join(definitions)}" if definitions else "define it in a file (-c)"
+            )
             raise ConfigError(f"{self.store.shown} knows no group {group!r}; {known}")
         return definitions[group]
 
@@ -96,8 +98,17 @@ def open_context(config: str | None, store: str | None) -> Context:
         if loaded is None:
             raise ConfigError(f"{path}: has neither 'ecl' nor 'groups' at its top level")
     elif os.path.exists(_DEFAULT_FILE):
-        loaded = read_config_file(_DEFAULT_FILE)
+        loaded = _read_if_ours(_DEFAULT_FILE)
     return Context(open_chosen_store(store, loaded.store if loaded else None), loaded)
+
+
+def _read_if_ours(path: str) -> Config | None:
+    """Read the file that just happens to be here: it may be anybody's, and of any form."""
+    try:
+        return read_config_file(path)
+    except UnreadableFile as error:
+        print(f"{error}; the file is passed over", file=sys.stderr)
+        return None
 
 
 def run(name: str, command: Callable[[], int]) -> int:

@@ -70,12 +70,11 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
     if not config.auto_declare_events and event_id not in config.events:
         raise ConfigError(f"group {name} has no event {event_id!r}, and declares none by itself")
     with EventCountLogger.from_config(Config({name: config}), store=context.store) as ecl:
+        ecl.outage.is_announced = True  # this program counts in no memory: it ends with an error
         group = ecl.groups[name]
         group.log(event_id, count)
         if not group.sync():
-            # The error itself is told; what is pending is not to be waited for.
             error = ecl.outage.last_error or f"{context.store.shown} cannot be reached"
-            ecl.outage.is_announced = True
             raise StoreUnavailable(f"not counted: {error}")
 
 

@@ -205,3 +205,21 @@ def test_every_command_says_what_it_is(ran, command, entry, option):
     else:
         assert out.startswith(f"usage: {command} ")
         assert "--store URL" in out
+
+
+def test_a_logging_yaml_that_is_none_is_passed_over_with_a_word(capsys):
+    Path("logging.yaml").write_text("{% if debug %}\n", "utf-8")
+
+    assert ecl_read([]) == 0
+
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("logging.yaml: line 1: ")
+    assert first.endswith("; the file is passed over")
+
+
+def test_a_file_that_was_named_must_be_readable(capsys):
+    Path("mine.yaml").write_text("{% if debug %}\n", "utf-8")
+
+    assert ecl_read(["-c", "mine.yaml"]) == 1
+
+    assert capsys.readouterr().err.startswith("ecl-read: error: mine.yaml: line 1: ")
