@@ -18,6 +18,7 @@ __all__ = ["StoreAddress", "choose_address", "embedded_path", "parse_address"]
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(:[0-9]+)?|[0-9A-Fa-f:]+")
 _FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://"
 
 
@@ -25,7 +26,7 @@ _FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://"
 class StoreAddress:
     """A store that has been named, not yet opened."""
 
-    kind: str  # "sqlite", "memory" or "redis"
+    kind: str  # "sqlite", "memory", "redis" or "embedded"
     target: str = ""  # a path, or the name of a shared memory store
     shown: str = ""  # how messages name it: secrets masked
     settings: Mapping[str, object] = field(default_factory=dict, repr=False)  # for redis-py
@@ -90,6 +91,9 @@ def _sqlite(rest: str) -> StoreAddress:
 
 def _redis_settings(settings: Mapping[str, object]) -> StoreAddress:
     plain = {str(key): value for key, value in settings.items()}
+    host = plain.get("host", "localhost")
+    if not isinstance(host, str) or not _HOST.fullmatch(host):
+        raise ValueError("host is a host's name or address; a URL is given in place of the mapping")
     shown = f"redis://{plain.get('host', 'localhost')}:{plain.get('port', 6379)}"
     return StoreAddress("redis", "", f"{shown}/{plain.get('db', 0)}", plain)
 
@@ -104,6 +108,8 @@ def _redis_url(scheme: str, url: str) -> StoreAddress:
     except ValueError:
         # urllib's own message would show the start of a password with a '/' in it.
         raise ValueError(hint) from None
+    if not all(_HOST.fullmatch(host) for host in hosts.split(",") if host):
+        raise ValueError(hint)
     if "@" in f"{parts.path}{parts.query}{parts.fragment}":
         raise ValueError(hint)  # what comes before the '@' is a password cut in two
     return StoreAddress("redis", "", f"{scheme}://{hosts}{parts.path}", {"url": url})

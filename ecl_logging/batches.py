@@ -43,8 +43,6 @@ DRAIN_AT = 10_000
 MAX_CELLS = 100_000
 """So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged."""
 
-_LOCK_SECONDS = 1.0  # far more than anyone holds it
-
 
 class Interrupted(Exception):  # noqa: N818 - a state, handled by its only callers
     """This thread holds the lock already: a signal handler has come in between."""
@@ -84,21 +82,35 @@ class PendingCounts:
 
     def reset(self) -> None:
         """Start with nothing, as a forked child does. Takes no lock: a new one is made."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_busy = False  # with the lock held: this thread was interrupted at its work
         self.arrivals.clear()
         self.ledger = Ledger()
         self._stretches = Stretches(MAX_CELLS)
         self._under_way = 0
         self._closed_as: str | None = None
-        self._since_flush: dict[str, int] = {}
+        self._frozen: Frozen | None = None  # what is under way
+        self._since_flush: dict[str, int] = {}  # counts of each ID, where there is a limit
+        self._most = 0  # the largest of them
         self._invalid_reasons: dict[str, bool] = {}  # reason -> already told
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=_LOCK_SECONDS):
-            raise Interrupted
+        with self._lock:
+            if self._is_busy:
+                raise Interrupted
+            try:
+                self._is_busy = True
+                yield
+            finally:
+                self._is_busy = False
+
+    def is_interrupted(self) -> bool:
+        """Whether this thread is at work here: a signal handler has come in between."""
+        if not self._lock.acquire(blocking=False):
+            return False  # another thread is
         try:
-            yield
+            return self._is_busy
         finally:
             self._lock.release()
 
@@ -120,11 +132,11 @@ class PendingCounts:
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            self._drain()
-            if not self._limit:
-                return DRAIN_AT
-            most = max(self._since_flush.values(), default=0)
-            return min(DRAIN_AT, max(0, self._limit - most))
+            with self._held():
+                self._drain()
+                return DRAIN_AT if not self._limit else max(0, self._limit - self._most)
+        except Interrupted:
+            return None
         finally:
             self._lock.release()
 
@@ -159,9 +171,15 @@ class PendingCounts:
                 except KeyError:
                     self._add_first(stretch, event_id, n)
                 if self._limit and event_id is not None:
-                    self._since_flush[event_id] = self._since_flush.get(event_id, 0) + n
+                    self._note_towards_limit(event_id, n)
         finally:
             self.ledger.counted += drained
+
+    def _note_towards_limit(self, event_id: str, n: int) -> None:
+        if len(self._since_flush) >= DRAIN_AT and event_id not in self._since_flush:
+            return  # an outage with many IDs: there is no flush to bring on
+        count = self._since_flush[event_id] = self._since_flush.get(event_id, 0) + n
+        self._most = max(self._most, count)
 
     def _add_first(self, stretch: Stretch, event_id: str | None, n: int) -> None:
         """Add an ID that the stretch's counts do not have yet."""
@@ -180,7 +198,7 @@ class PendingCounts:
         counts = stretch.counts if is_known or self._any_id else stretch.unsure
         if event_id in counts:
             counts[event_id] += n
-        elif is_known or self._stretches.has_room():
+        elif self._stretches.has_room() or is_known:
             self._stretches.add_cell(counts, event_id, n)
         elif self._any_id:
             stretch.other += n
@@ -216,17 +234,20 @@ class PendingCounts:
     def freeze(self) -> Frozen | None:
         """Take out counts of the oldest stretch for one batch; None when there are none.
 
-        They are under way until `acknowledge` or `drop_under_way`.
+        They are under way, and returned again, until `acknowledge` or `drop_under_way`.
         """
         with self._held():
-            self._since_flush.clear()
-            frozen = self._stretches.freeze_oldest()
-            self._under_way = events_in(frozen.counts) if frozen else 0
-            return frozen
+            if self._frozen is None:
+                self._since_flush.clear()
+                self._most = 0
+                self._frozen = self._stretches.freeze_oldest()
+                self._under_way = events_in(self._frozen.counts) if self._frozen else 0
+            return self._frozen
 
     def acknowledge(self, reply: Reply) -> None:
         """The batch under way has been applied."""
         with self._held():
+            self._frozen = None
             if not self._under_way:
                 return  # notes only, or given up at the end while the store was thinking
             ledger = self.ledger
@@ -240,7 +261,7 @@ class PendingCounts:
     def drop_under_way(self, reason: str) -> int:
         """Give up the batch under way; return how many events it had."""
         with self._held():
-            dropped, self._under_way = self._under_way, 0
+            dropped, self._under_way, self._frozen = self._under_way, 0, None
             self.ledger.dropped[reason] += dropped
             return dropped
 
@@ -267,7 +288,7 @@ class PendingCounts:
             left = self._under_way + self._stretches.events()
             self.ledger.dropped["shutdown"] += left
             self._stretches = Stretches(MAX_CELLS)
-            self._under_way = 0
+            self._under_way, self._frozen = 0, None
             return left
 
     # --- looking at it
@@ -288,7 +309,7 @@ class PendingCounts:
     def take_news(self) -> tuple[list[str], int]:
         """Reasons of invalid values, and events whose stretches merged, since the last call."""
         with self._held():
-            reasons = [reason for reason, told in self._invalid_reasons.items() if not told]
+            reasons = [reason for reason, told in list(self._invalid_reasons.items()) if not told]
             self._invalid_reasons.update(dict.fromkeys(reasons, True))
             blurred, self._stretches.blurred = self._stretches.blurred, 0
         return reasons, blurred

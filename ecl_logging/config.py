@@ -71,12 +71,28 @@ def _place(path: str | os.PathLike[str]) -> str:
 
 def _section_of_file(path: str | os.PathLike[str]) -> dict[object, object] | None:
     """Return our section of a file: `ecl:`, or all of it in the form that has `groups`."""
+    if "://" in os.fspath(path):
+        raise ConfigError("a URL is no configuration file; a store is given with --store or store=")
+    document = _read_yaml(path)
+    if not isinstance(document, dict):
+        return None
+    if "ecl" not in document:
+        return document if "groups" in document else None
+    section = document["ecl"]
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        raise ConfigError(f"{_place(path)}: ecl: is {type(section).__name__}, not a mapping")
+    return section
+
+
+def _read_yaml(path: str | os.PathLike[str]) -> object:
     import yaml
 
     place = _place(path)
     try:
         with open(path, encoding="utf-8-sig") as file:
-            document = yaml.safe_load(file)
+            return yaml.safe_load(file)
     except OSError as error:
         raise UnreadableFile(f"{os.fspath(path)}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -91,16 +107,6 @@ def _section_of_file(path: str | os.PathLike[str]) -> dict[object, object] | Non
         raise UnreadableFile(f"{place}: is nested too deeply") from None
     except ValueError as error:  # YAML has read a date that no calendar has
         raise UnreadableFile(f"{place}: {error}; quote what is meant as text") from None
-    if not isinstance(document, dict):
-        return None
-    if "ecl" in document:
-        section = document["ecl"]
-        if section is None:
-            return {}
-        if not isinstance(section, dict):
-            raise ConfigError(f"{place}: ecl: is {type(section).__name__}, not a mapping")
-        return section
-    return document if "groups" in document else None
 
 
 def _without_quotes(problem: str) -> str:

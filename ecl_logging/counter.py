@@ -145,6 +145,10 @@ class GroupCounter:
         """Bring every arrival from now on to `_notice`."""
         self._drain_at = 0
 
+    def is_interrupted(self) -> bool:
+        """Whether this thread is at work here: a signal handler has come in between."""
+        return self._pending.is_interrupted()
+
     def drop_arrivals(self) -> None:
         """Book what came after the end."""
         self._pending.try_drain()

@@ -59,6 +59,8 @@ class EventGroup:
         Waits for the store. Where it is away, they are known here at once, and elsewhere when
         it is back. Raises ConfigError for what is no event ID.
         """
+        if isinstance(event_ids, str):
+            raise ConfigError("declare_event_ids takes a list of IDs; declare_event_id takes one")
         problems, texts = [], []
         for event_id in event_ids:
             try:

@@ -56,7 +56,8 @@ class Flusher:
 
     def wake(self) -> None:
         """Have `flush_due` called at once."""
-        self._wakes.put(None)
+        if self._wakes.empty():
+            self._wakes.put(None)
 
     def stop(self, timeout: float) -> None:
         """End the thread, waiting at most `timeout` seconds for a flush that is under way."""
@@ -139,7 +140,10 @@ def arm_exit_hooks() -> None:
 
 def _at_exit() -> None:
     for logger in list(_watched):
-        logger.at_exit()
+        try:
+            logger.at_exit()
+        except Exception as error:  # noqa: BLE001 - the others are to be flushed all the same
+            warn(f"flushing at exit failed with {type(error).__name__}: {error}")
 
 
 def _at_exit_of_child() -> None:

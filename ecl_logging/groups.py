@@ -175,8 +175,9 @@ class EventCountLogger:
         """
         if self._is_closed:
             return
-        if threading.get_ident() in flushing_threads:
-            return  # a signal handler amid a flush of this thread: the exit hook does it
+        amid_flush = threading.get_ident() in flushing_threads
+        if amid_flush or any(c.is_interrupted() for c in self.counters.values()):
+            return  # in a signal handler that came into our work: the exit hook does it
         self._flush_finally(self.exit_timeout if timeout is None else timeout)
         try:
             self._give_up(closed=True)
@@ -238,8 +239,8 @@ class EventCountLogger:
             if not self.outage.may_try():
                 break  # the first group has found the store away; the others need not wait, too
             if time.monotonic() >= counter.next_flush:
-                counter.flush()
                 counter.next_flush = time.monotonic() + counter.period
+                counter.flush()
         soonest = min((c.next_flush for c in self.counters.values()), default=float("inf"))
         return min(60.0, max(0.01, soonest - time.monotonic()))
 

@@ -15,8 +15,7 @@ __all__ = ["OWN_LOGGER", "warn"]
 
 OWN_LOGGER = "ecl_logging"
 
-# Looked up once: getLogger takes logging's own lock, which dictConfig holds while it closes
-# handlers and so waits for our thread.
+# Looked up once, because getLogger takes logging's own lock; see below.
 _logger = logging.getLogger(OWN_LOGGER)
 
 
@@ -24,11 +23,19 @@ def warn(message: str) -> None:
     """Tell the operator. Called by flushing threads and commands, with no lock held."""
     if any(_shows_warnings(handler) for handler in _handlers_of(_logger)):
         try:
-            _logger.warning("%s", message)
+            # Not `warning`, which may take logging's lock: `dictConfig` holds it while it closes
+            # handlers, and so waits for our thread.
+            _logger.handle(_record_of(message))
         except Exception:  # noqa: BLE001 - the program's own handlers and filters can raise
             _print(message)
     else:
         _print(message)
+
+
+def _record_of(message: str) -> logging.LogRecord:
+    return _logger.makeRecord(
+        OWN_LOGGER, logging.WARNING, __file__, 0, "%s", (message,), None, "warn"
+    )
 
 
 def _print(message: str) -> None:
@@ -39,7 +46,9 @@ def _print(message: str) -> None:
 
 def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
     """The handlers that a warning of `logger` would reach."""
-    if logger.disabled or not logger.isEnabledFor(logging.WARNING):
+    if logger.disabled or logger.manager.disable >= logging.WARNING:
+        return
+    if logger.getEffectiveLevel() > logging.WARNING:
         return
     at: logging.Logger | None = logger
     while at is not None:

@@ -9,7 +9,7 @@ from ecl_logging.errors import ConfigError
 
 __all__ = ["Problems", "shown"]
 
-_PASSWORD = re.compile(r"//[^/@]*@")
+_PASSWORD = re.compile(r"//\S*@|//:\S+")
 
 
 class Problems:
@@ -29,7 +29,7 @@ class Problems:
 
         near = get_close_matches(str(name), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-        self.add(path, f"unknown {kind} {name!r}; {hint}")
+        self.add(path, f"unknown {kind} {shown(name)}; {hint}")
 
     def raise_if_any(self) -> None:
         """Raise one ConfigError with all that was found."""

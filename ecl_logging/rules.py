@@ -11,14 +11,14 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
 
-__all__ = ["Counted", "Declaring", "Rules"]
+__all__ = ["Counted", "Declaring", "Rules", "is_own"]
 
 # (group, event ID as it came, count as it came); both may be anything a program can put there.
 Counted = tuple[str, object, object]
@@ -122,7 +122,10 @@ class _Fields:
     def message(self) -> str:
         """The start of the formatted message, which is formatted once."""
         if self._message is None:
-            self._message = self._record.getMessage()[:PATTERN_CHARACTERS]
+            try:
+                self._message = self._record.getMessage()[:PATTERN_CHARACTERS]
+            except (TypeError, ValueError):  # arguments that do not fit the message
+                self._message = str(self._record.msg)[:PATTERN_CHARACTERS]
         return self._message
 
     def with_groups(self, groups: Mapping[str, str | None]) -> _Fields:
@@ -149,9 +152,12 @@ class Rules:
             count = self._decide(record.name, record.levelno)
         return count(record)
 
-    def _decide(self, name: str, level: int) -> Callable[[logging.LogRecord], Iterable[Counted]]:
+    def _decide(self, name: Any, level: Any) -> Callable[[logging.LogRecord], Iterable[Counted]]:
         count: Callable[[logging.LogRecord], Iterable[Counted]]
-        if name == OWN_LOGGER or name.startswith(OWN_LOGGER + "."):
+        key = name, level
+        if type(name) is not str or not isinstance(level, int):
+            name, level = str(name), 0  # a record made by hand can have anything there
+        if is_own(name):
             count = _nothing
         elif self._rules is None:
             count = self._route.counted_by
@@ -160,8 +166,13 @@ class Rules:
             count = _Matcher(fitting) if fitting else _nothing
         if len(self._pairs) >= _MAX_PAIRS:
             self._pairs.clear()  # a program that makes up logger names without end
-        self._pairs[name, level] = count
+        self._pairs[key] = count
         return count
+
+
+def is_own(name: str) -> bool:
+    """Whether a logger is the library's own, whose records are never counted."""
+    return name == OWN_LOGGER or name.startswith(OWN_LOGGER + ".")
 
 
 def _nothing(record: logging.LogRecord) -> Iterable[Counted]:  # noqa: ARG001 - as its siblings
@@ -178,12 +189,19 @@ class _Matcher:
 
     def __call__(self, record: logging.LogRecord) -> Iterator[Counted]:
         fields = _Fields(record)
+        failure: Exception | None = None
         for rule in self._rules:
-            matches, event_id, count = rule.match(fields)
+            try:
+                matches, event_id, count = rule.match(fields)
+            except Exception as error:  # noqa: BLE001 - an attribute can raise anything
+                failure = error
+                continue
             if event_id is not _MISSING and matches:
                 yield rule.group, event_id, count
             if matches and rule.stops:
-                return
+                break
+        if failure is not None:
+            raise failure  # when all other rules have had the record
 
 
 class Declaring(Protocol):

@@ -59,6 +59,7 @@ def wanted_definition(group: GroupConfig) -> Definition:
 class _UnderWay:
     batch: Batch
     first_sent: float | None = None  # elapsed(); from then on it may have been applied
+    sends: int = 0
 
 
 class Sender:
@@ -83,7 +84,7 @@ class Sender:
         """Start with no source and nothing under way, as a forked child does."""
         # Re-entrant for signal handlers alone: `flushing_threads` keeps flushes from nesting.
         self._lock = threading.RLock()
-        self._wanted_lock = threading.Lock()
+        self._wanted_lock = threading.RLock()
         self._definition: Definition | None = None
         self._must_define = True
         self._under_way: _UnderWay | None = None
@@ -141,7 +142,8 @@ class Sender:
         thread = threading.get_ident()
         try:
             flushing_threads.add(thread)
-            is_alone = self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+            patience = -1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
+            is_alone = self._lock.acquire(timeout=patience)
             try:
                 yield is_alone
             finally:
@@ -152,6 +154,8 @@ class Sender:
 
     def _flush(self, deadline: float) -> bool:
         try:
+            if self._definition is None and self._pending.arrivals:
+                self._define(deadline)  # first, so that it decides how arrivals are cut
             if self._pending.drain() or self._under_way:
                 self._send_all(deadline)
                 self._outage.ended()
@@ -162,6 +166,8 @@ class Sender:
             return False
         except StoreError as error:
             self._outage.began(error)
+            with contextlib.suppress(Interrupted):
+                self._pending.drain()
             return False
         except Exception as error:  # noqa: BLE001 - a store that was handed in may not keep its word
             self._outage.began(StoreError(f"{self._store().shown}: {error!r}"))
@@ -184,15 +190,16 @@ class Sender:
                 undefined += 1
                 if undefined > 2:
                     raise StoreError(f"{self._store().shown}: forgets group definitions at once")
-                under_way.first_sent = None  # nothing was written
+                under_way.first_sent, under_way.sends = None, 0  # nothing was written
                 self._define(deadline)
             else:
-                self._settle(under_way.batch, reply)
+                self._settle(under_way, reply)
                 if self._definition is None or reply.version != self._definition.version:
                     self._follow(self._stored_definition(deadline), deadline)
 
     def _send(self, under_way: _UnderWay, deadline: float) -> Reply:
         timeout = self._step_timeout(deadline)
+        under_way.sends += 1
         if under_way.first_sent is None:
             under_way.first_sent = elapsed()
         else:
@@ -235,13 +242,13 @@ class Sender:
 
     # --- replies
 
-    def _settle(self, batch: Batch, reply: Reply) -> None:
+    def _settle(self, under_way: _UnderWay, reply: Reply) -> None:
+        batch = under_way.batch
         if reply.status == GAP:
             self._report_forgotten(reply)
             self._send_as_first(batch)
-        elif reply.status == DUPLICATE and (reply.number, reply.total) != (
-            batch.number,
-            batch.total,
+        elif reply.status == DUPLICATE and (
+            under_way.sends == 1 or (reply.number, reply.total) != (batch.number, batch.total)
         ):
             # Another process goes on from a copy of this one, as after a restored snapshot
             # of a machine, and counted under our source. The store is right: nothing is lost.
@@ -252,7 +259,9 @@ class Sender:
             self._last_reply = elapsed()
             self._under_way = None
             for cell in reply.bad_cells:
-                self._note_once(cell, f"cell {cell!r} holds no number that can be added to")
+                self._note_once(
+                    f"cell {cell}", f"cell {cell!r} holds no number that can be added to"
+                )
 
     def _report_forgotten(self, reply: Reply) -> None:
         forgotten = max(0, self._total - reply.total)
@@ -349,7 +358,9 @@ class Sender:
 
     def _note_undeclared(self, event_ids: Iterable[str]) -> None:
         for event_id in event_ids:
-            self._note_once(event_id, f"event {event_id!r} is not declared and not counted")
+            self._note_once(
+                f"event {event_id}", f"event {event_id!r} is not declared and not counted"
+            )
 
     def _note_once(self, key: str, message: str) -> None:
         if key not in self._told and len(self._told) < _MAX_TOLD:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from ecl_logging.intervals import Interval, bucket_start, stretch_around, whole_seconds
 from ecl_logging.stores.protocols import INVALID, MAX_BATCH_IDS, OTHER
@@ -78,6 +79,7 @@ class Stretches:
         self._max_cells = max_cells
         self._cells = 0
         self._by_edges: dict[tuple[int, int], Stretch] = {}
+        self._edges: list[tuple[int, int]] = []  # a heap; some may be gone from the dict
 
     def at(self, created: object, intervals: tuple[Interval, ...]) -> Stretch:
         """Return the stretch that a time lies in, which is the latest from now on."""
@@ -85,7 +87,10 @@ class Stretches:
         stretch = self._by_edges.get(edges)
         if stretch is None:
             stretch = self._by_edges[edges] = Stretch(*edges, intervals)
+            heappush(self._edges, edges)
         self.latest = stretch
+        if len(self._by_edges) > self._max_cells:
+            self._make_room()  # times without end, as of forged records, take memory, too
         return stretch
 
     def forget_latest(self) -> None:
@@ -129,19 +134,32 @@ class Stretches:
 
     def freeze_oldest(self) -> Frozen | None:
         """Take out what one batch can carry of the oldest stretch."""
-        for edges in sorted(self._by_edges):
-            stretch = self._by_edges[edges]
-            before = stretch.cells()
-            counts = stretch.take()
-            self._cells -= before - stretch.cells()
-            self.is_full = self._cells >= self._max_cells
-            if not stretch.cells():
-                del self._by_edges[edges]
-                if stretch is self.latest:
-                    self.forget_latest()
-            if counts:
-                return Frozen(*edges, stretch.cut_by, stretch.merged, counts)
-        return None
+        unsure = []
+        frozen = None
+        while self._edges and frozen is None:
+            edges = self._edges[0]
+            stretch = self._by_edges.get(edges)
+            counts = self._take(stretch) if stretch is not None else {}
+            if stretch is not None and counts:
+                frozen = Frozen(*edges, stretch.cut_by, stretch.merged, counts)
+            if stretch is None or not stretch.cells():
+                heappop(self._edges)
+            elif not counts:
+                unsure.append(heappop(self._edges))
+        for edges in unsure:
+            heappush(self._edges, edges)
+        return frozen
+
+    def _take(self, stretch: Stretch) -> dict[str, int]:
+        before = stretch.cells()
+        counts = stretch.take()
+        self._cells -= before - stretch.cells()
+        self.is_full = self._cells >= self._max_cells
+        if not stretch.cells():
+            del self._by_edges[stretch.start, stretch.end]
+            if stretch is self.latest:
+                self.forget_latest()
+        return counts
 
     def _make_room(self) -> None:
         """Merge the oldest stretches, those within one bucket of the longest interval first."""
@@ -149,7 +167,7 @@ class Stretches:
         for within_one_bucket in (True, False):
             older: Stretch | None = None
             for stretch in sorted(self._by_edges.values(), key=lambda one: one.start):
-                if self._cells <= self._max_cells * 0.9:
+                if max(self._cells, len(self._by_edges)) <= self._max_cells * 0.9:
                     return
                 if stretch is self.latest:
                     continue

@@ -182,7 +182,7 @@ def _event_ids(problems: Problems, path: str, value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple | set | frozenset):
-        problems.add(path, f"{shown(value)} is not a list of event IDs; write [{value}]")
+        problems.add(path, f"{shown(value)} is not a list of event IDs; write [a, b]")
         return ()
     ids: dict[str, None] = {}
     for index, event_id in enumerate(value):

@@ -137,17 +137,40 @@ def test_the_room_to_a_limit_shrinks_with_the_largest_count():
     assert pending.try_drain() == 10
 
 
-def test_a_thread_that_holds_the_lock_is_not_waited_for_for_ever(monkeypatch):
-    monkeypatch.setattr(batches, "_LOCK_SECONDS", 0.01)
+def test_a_signal_handler_that_comes_into_our_work_is_told_so():
     pending = pending_of()
     add(pending, "x")
 
     with pending._held():
+        assert pending.is_interrupted()
         assert pending.try_drain() is None
         assert pending.snapshot()[0].counted == 0
         with pytest.raises(Interrupted):
             pending.drain()
+    assert not pending.is_interrupted()
     assert total(pending) == {"x": 1}
+
+
+@pytest.mark.parametrize("event_id", ["declared", None])
+def test_forged_times_without_end_take_bounded_memory(monkeypatch, event_id):
+    """A record's time can be anything; each of these would have a stretch of its own."""
+    monkeypatch.setattr(batches, "MAX_CELLS", 100)
+    pending = pending_of(declared=["declared"])
+    for second in range(1000):
+        pending.arrivals.append((event_id, 1, float(second)))
+
+    pending.drain()
+
+    assert len(pending._stretches._by_edges) <= 101
+    assert pending.snapshot()[0].counted == 1000
+
+
+def test_a_batch_that_was_frozen_is_not_lost_when_its_sender_is_interrupted():
+    pending = pending_of()
+    add(pending, "x")
+    pending.drain()
+
+    assert pending.freeze() == pending.freeze()
 
 
 def test_what_comes_after_the_end_is_dropped_for_its_reason():

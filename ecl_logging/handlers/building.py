@@ -10,7 +10,7 @@ from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
-from ecl_logging.rules import Rules
+from ecl_logging.rules import Rules, is_own
 from ecl_logging.sender import flushing_threads
 from ecl_logging.settings import RuleConfig
 from ecl_logging.validation import check_batching, check_rules
@@ -41,10 +41,11 @@ class RecordCounter:
             self._arrive[group](event_id, n, created)
 
     def _count_or_unmatched(self, record: logging.LogRecord) -> None:
-        counted = list(self._counted_by(record))
-        for group, event_id, n in counted:
+        is_counted = is_own(str(record.name))
+        for group, event_id, n in self._counted_by(record):
+            is_counted = True
             self._arrive[group](event_id, n, record.created)
-        if not counted and self._first is not None:
+        if not is_counted and self._first is not None:
             self._first.arrive(self._unmatched, 1, record.created)
 
     def count_failed(self, record: logging.LogRecord) -> None:
@@ -94,6 +95,11 @@ def _counter(  # noqa: PLR0913 - as above
     unmatched: str | None,
 ) -> RecordCounter:
     if ecl is not None:
+        if not isinstance(ecl, EventCountLogger):
+            raise ConfigError(
+                f"ecl: {type(ecl).__name__} is no EventCountLogger; a configuration is given as"
+                " config, such as config: cfg://ecl"
+            )
         if not (config is store is groups is redis is None):
             raise ConfigError("ecl: takes the place of config, store, groups and redis; give one")
         known = {name: counter.config for name, counter in ecl.counters.items()}

@@ -78,7 +78,8 @@ class CountingHandler(logging.Handler):
                 sync_limit=sync_limit,
             )
         except ConfigError as error:
-            print(f"ecl_logging: {error}", file=sys.stderr)
+            if sys.stderr is not None:
+                print(f"ecl_logging: {error}", file=sys.stderr)
             raise
         self._owns_ecl = ecl is None
         self._count = counter.count

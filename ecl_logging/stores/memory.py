@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import steps
 from ecl_logging.stores.protocols import Batch, Bucket, Definition, Finished, Reply, Source
@@ -93,29 +95,42 @@ class MemoryStore:
     def __init__(self, shown: str = "memory://", clock: Callable[[], float] = time.time) -> None:
         self.shown = shown
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_busy = False
         self._tables = _MemoryTables()
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """One atomic step. Takes microseconds, whatever a `timeout` would allow."""
+        with self._lock:
+            if self._is_busy:
+                raise StoreUnavailable(f"{self.shown}: is in use by what a signal interrupted")
+            try:
+                self._is_busy = True
+                yield
+            finally:
+                self._is_busy = False
 
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
     ) -> Definition:
-        with self._lock:  # held for microseconds, whatever `timeout` would allow
+        with self._step():
             return steps.define(self._tables, wanted, replace=replace, now=self._clock())
 
     def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
-        with self._lock:  # held for microseconds, whatever `timeout` would allow
+        with self._step():
             return steps.apply(self._tables, batch, now=self._clock())
 
     def groups(self) -> list[str]:
-        with self._lock:
+        with self._step():
             return sorted(self._tables.definitions)
 
     def definition(self, group: str, *, timeout: float = 5.0) -> Definition | None:
-        with self._lock:
+        with self._step():
             return self._tables.definition(group)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
-        with self._lock:
+        with self._step():
             current = interval.start_of(int(self._clock()))
             starts = [current - age * interval.seconds for age in ages]
             return [
@@ -123,16 +138,17 @@ class MemoryStore:
             ]
 
     def sources(self, group: str) -> list[Source]:
-        with self._lock:
+        with self._step():
             since = self._clock() - steps.SOURCE_SECONDS
             return [s for s in self._tables.sources.get(group, {}).values() if s.at >= since]
 
     def rotate(self, group: str) -> list[Finished]:
-        with self._lock:
+        with self._step():
             return steps.rotate(self._tables, group, now=self._clock())
 
     def close(self) -> None:
         """Nothing to let go of: what was counted stays for as long as the object."""
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_busy = False

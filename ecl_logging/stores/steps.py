@@ -214,7 +214,11 @@ def _prune(tables: Tables, definition: Definition, now: float) -> None:
         return
     tables.prune_sources(group, now=now, silent_since=now - SOURCE_SECONDS)
     for text in tables.stored_intervals(group):
-        tables.drop_before(group, text, _oldest(Interval.parse(text), definition, now))
+        try:
+            interval = Interval.parse(text)
+        except ValueError:
+            continue  # somebody else's row
+        tables.drop_before(group, text, _oldest(interval, definition, now))
 
 
 def rotate(tables: Tables, group: str, *, now: float) -> list[Finished]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -113,6 +114,7 @@ def _read_if_ours(path: str) -> Config | None:
 
 def run(name: str, command: Callable[[], int]) -> int:
     """Run a command; return its exit status, with every expected error in a line on stderr."""
+    _prepare_streams()
     try:
         status = command()
         sys.stdout.flush()
@@ -122,6 +124,8 @@ def run(name: str, command: Callable[[], int]) -> int:
         # Whoever read our output has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _failed(name, [f"cannot write: {error.strerror}"], FAILED)
     except UsageError as error:
         return _failed(name, [str(error)], USAGE)
     except ConfigError as error:
@@ -133,6 +137,15 @@ def run(name: str, command: Callable[[], int]) -> int:
     except EclError as error:
         return _failed(name, [str(error)], FAILED)
     return status
+
+
+def _prepare_streams() -> None:
+    """Have streams that take any text, also where the caller has closed them."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif isinstance(getattr(sys, stream), io.TextIOWrapper):
+            getattr(sys, stream).reconfigure(errors="backslashreplace")
 
 
 def _failed(name: str, problems: Iterable[str], status: int) -> int:
