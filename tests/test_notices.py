@@ -97,4 +97,4 @@ def test_a_program_without_stderr_is_not_disturbed(monkeypatch, stderr):
         stderr.close()
     monkeypatch.setattr(sys, "stderr", stderr)
 
-    warn("lost")
+    assert warn("lost") is None

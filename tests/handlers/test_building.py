@@ -63,7 +63,10 @@ def test_building_touches_neither_network_nor_disk(home):
 def test_building_without_a_home_works(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", "nowhere")
 
-    CountingHandler().close()
+    handler = CountingHandler()
+    handler.close()
+
+    assert sorted(handler.ecl.groups) == ["events", "levels", "loggers"]
 
 
 # --- errors

@@ -263,6 +263,9 @@ def test_a_record_without_a_time_does_not_reach_the_program(make, warnings_told)
 
     handler.handle(broken)
 
+    assert counts(handler) == {}
+    assert dropped(handler) == {"invalid": 1}
+
 
 # --- the store
 

@@ -159,6 +159,7 @@ def test_what_somebody_wrote_into_our_tables_raises_nothing_but_store_errors(
     ):
         with contextlib.suppress(StoreError):
             step()
+    assert store.groups() == ["requests"]
 
 
 @pytest.mark.parametrize(
