@@ -11,6 +11,9 @@ from ecl_logging.notices import warn
 
 __all__ = ["Outage"]
 
+# Not the module's own generator: its numbers belong to the program, which may have seeded it.
+_random = random.SystemRandom()
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
 
 
@@ -48,7 +51,7 @@ class Outage:
             self._since = time.monotonic()
         self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
         # Processes that lost the store together should not come back together.
-        self._next_try = time.monotonic() + self._pause * random.uniform(0.75, 1.25)  # noqa: S311
+        self._next_try = time.monotonic() + self._pause * _random.uniform(0.75, 1.25)
         if not self.is_announced and not self._unsaid:
             self._unsaid.append(f"{error}; counting in memory{self._hint}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 
 import pytest
@@ -135,3 +136,14 @@ def test_a_program_is_told_once_that_it_counts_in_memory_and_once_that_all_is_se
         "the store is back after 0 s; all counts are sent",
     ]
     assert program.stored() == {"a": 3}
+
+
+def test_the_programs_random_numbers_are_its_own():
+    """Our pauses once took numbers from a sequence that the program had seeded."""
+    random.seed(4)
+    expected = random.random()
+    random.seed(4)
+
+    Outage().began(StoreUnavailable("away"))
+
+    assert random.random() == expected

@@ -124,6 +124,9 @@ class Connections:
         return _open_to_write(path, private=self._private)
 
 
+# Not the module's own generator: its numbers belong to the program, which may have seeded it.
+_random = random.SystemRandom()
+
 _BUSY_MILLISECONDS = 10
 _LONGEST_PAUSE = 0.05  # seconds
 _T = TypeVar("_T")
@@ -144,7 +147,7 @@ def _when_unlocked(begin: Callable[[], _T], timeout: float) -> _T:
             if not _is_locked(error) or left <= 0:
                 raise
         # Processes that wait together should not try together.
-        time.sleep(min(left, pause * random.uniform(0.5, 1.5)))  # noqa: S311 - no secret
+        time.sleep(min(left, pause * _random.uniform(0.5, 1.5)))
         pause = min(_LONGEST_PAUSE, pause * 2)
 
 
