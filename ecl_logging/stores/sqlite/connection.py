@@ -128,7 +128,7 @@ class Connections:
 _random = random.SystemRandom()
 
 _BUSY_MILLISECONDS = 10
-_LONGEST_PAUSE = 0.05  # seconds
+_LONGEST_PAUSE = 0.01  # seconds; longer ones leave the file to whoever writes all the time
 _T = TypeVar("_T")
 
 
