@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from ecl_logging.batches import DRAIN_AT, Ledger, PendingCounts
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, amount_of, text_of
-from ecl_logging.outage import Outage
+from ecl_logging.flusher import Flusher
 from ecl_logging.sender import STEP_SECONDS, Sender
 from ecl_logging.settings import GroupConfig
-from ecl_logging.stores.protocols import Definition, Store
+from ecl_logging.stores.protocols import Definition
 
 __all__ = ["GroupCounter"]
 
 _DEFAULT_SYNC_SECONDS = 1.0
-
-
-class _Owner(Protocol):
-    """What a group's counter needs of the EventCountLogger that it belongs to."""
-
-    store: Store
-    outage: Outage
-    is_ending: bool
-
-    def be_running(self) -> bool: ...
-    def wake(self) -> None: ...
-    def count_at_the_end(self, counter: GroupCounter) -> None: ...
 
 
 class GroupCounter:
@@ -35,13 +22,13 @@ class GroupCounter:
     Methods never block and never raise, unless they say so.
     """
 
-    def __init__(self, config: GroupConfig, owner: _Owner) -> None:
+    def __init__(self, config: GroupConfig, flusher: Flusher) -> None:
         self.config = config
-        self._owner = owner
+        self._flusher = flusher
         self._pending = PendingCounts(
             config.intervals, config.events, any_id=config.auto_declare_events
         )
-        self._sender = Sender(config, self._pending, lambda: owner.store, owner.outage)
+        self._sender = Sender(config, self._pending, lambda: flusher.store, flusher.outage)
         self._arrivals = self._pending.arrivals
         self._append = self._arrivals.append
         self.is_direct = config.sync_interval is None and config.sync_limit is None
@@ -88,17 +75,17 @@ class GroupCounter:
 
     def write_through(self) -> None:
         """Write what has arrived, and wait for one round trip at most."""
-        if self._owner.is_ending:
+        if self._flusher.is_ending:
             return  # `_notice` has seen to it
-        if not self._owner.outage.may_try() or not self._sender.flush(STEP_SECONDS):
+        if not self._flusher.outage.may_try() or not self._sender.flush(STEP_SECONDS):
             self._notice()
 
     def _notice(self) -> None:
         """See to the arrivals, on the thread that logs."""
-        if self._owner.is_ending:
-            self._owner.count_at_the_end(self)
+        if self._flusher.is_ending:
+            self._flusher.count_at_the_end(self)
             return
-        is_running = self._owner.be_running()
+        is_running = self._flusher.be_running()
         if self._limit is None and len(self._arrivals) < DRAIN_AT:
             if is_running:
                 self._drain_at = DRAIN_AT
@@ -108,7 +95,7 @@ class GroupCounter:
             return
         if room == 0:
             self.next_flush = 0.0
-            self._owner.wake()
+            self._flusher.wake()
         self._drain_at = max(1, room)
 
     # --- IDs

@@ -1,171 +1,179 @@
-"""The one background thread of an EventCountLogger, and what happens at fork and exit.
+"""Flusher: has the counts of an EventCountLogger sent, on time, on request, and at the end.
 
-The thread starts with the first event of a process: never at import or construction, because
+Its thread starts with the first event of a process: never at import or construction, because
 servers fork afterwards, and never at exit, when Python starts no threads any more.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import sys
 import threading
-import weakref
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
+import time
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ecl_logging.notices import warn
+from ecl_logging.batches import Interrupted
+from ecl_logging.lifetime import arm_exit_hooks, watch
+from ecl_logging.outage import Outage
 from ecl_logging.sender import flushing_threads
+from ecl_logging.stores.protocols import Store
+from ecl_logging.ticker import Ticker
 
-__all__ = ["Flusher", "arm_exit_hooks", "watch"]
+__all__ = ["Flusher"]
+
+_LONGEST_PAUSE = 60.0  # seconds
+_PAUSE_WHILE_AWAY = 0.25
+_SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
+_HINT = "; choose another store with ECL_STORE"
+
+
+class _Counter(Protocol):
+    """What is asked of the counter of a group."""
+
+    period: float  # seconds between flushes
+    next_flush: float  # time.monotonic()
+
+    def flush(self, timeout: float | None = None) -> bool: ...
+    def end_batching(self) -> None: ...
+    def drop_arrivals(self) -> None: ...
+    def give_up(self, *, closed: bool) -> int: ...
+    def is_interrupted(self) -> bool: ...
+    def after_fork(self) -> None: ...
 
 
 class Flusher:
-    """Calls `flush_due` in a thread, which returns how many seconds may pass until the next."""
+    """Flushes counters that share one store. Thread safe."""
 
-    def __init__(self, flush_due: Callable[[], float]) -> None:
-        self._flush_due = flush_due
-        self.reset()
+    exit_timeout = 2.0  # seconds
 
-    def reset(self) -> None:
-        """Start with no thread, as a forked child does."""
-        self._starting = threading.Lock()
-        # Not an Event, whose `set` deadlocks when a signal handler comes into its midst.
-        self._wakes: SimpleQueue[None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._is_stopping = False
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.outage = Outage(_HINT)
+        self.counters: Sequence[_Counter] = ()
+        self._ticker = Ticker(self._flush_due)
+        self._begin()
+        watch(self)
 
-    def start(self) -> bool:
-        """Start the thread unless it runs; return whether it does. Never blocks, never raises."""
-        if self._thread is not None and self._thread.is_alive():
-            return True
-        if self._is_stopping or not self._starting.acquire(blocking=False):
-            return False  # at the end, or another thread is at it
-        try:
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="ecl-flusher", daemon=True)
-                thread.start()
-                self._thread = thread
-            return True
-        except RuntimeError:
-            return False  # no thread is to be had now, or no more: the exit hook flushes
-        finally:
-            self._starting.release()
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self.is_ending = False
+        self.is_closed = False
+        self._seconds_left: float | None = None  # for flushing at the end, once that has come
+
+    def after_fork(self) -> None:
+        """Start anew in a forked child: nothing pending, no thread. Only assigns."""
+        self.store.after_fork()
+        self.outage.reset()
+        self._ticker.reset()
+        for counter in self.counters:
+            counter.after_fork()
+        self._begin()
+
+    # --- on time
+
+    def be_running(self) -> bool:
+        """Have the exit hooks and the thread in this process. Never blocks.
+
+        Returns whether the thread runs.
+        """
+        arm_exit_hooks()
+        return self._ticker.start()
 
     def wake(self) -> None:
-        """Have `flush_due` called at once."""
-        if self._wakes.empty():
-            self._wakes.put(None)
+        """Flush counters whose time has come, now."""
+        self._ticker.wake()
 
-    def stop(self, timeout: float) -> None:
-        """End the thread, waiting at most `timeout` seconds for a flush that is under way."""
-        self._is_stopping = True
-        self._wakes.put(None)
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, timeout))
+    def _flush_due(self) -> float:
+        if not self.outage.may_try():
+            return _PAUSE_WHILE_AWAY
+        for counter in self.counters:
+            if not self.outage.may_try():
+                break  # the first one has found the store away; the others need not wait, too
+            if time.monotonic() >= counter.next_flush:
+                counter.next_flush = time.monotonic() + counter.period
+                counter.flush()
+        soonest = min((c.next_flush for c in self.counters), default=float("inf"))
+        return min(_LONGEST_PAUSE, max(0.01, soonest - time.monotonic()))
 
-    def _run(self) -> None:
-        wait = 0.0 if self._stop_asked() else self._flush_due_safely()
-        while not self._is_stopping:
-            with contextlib.suppress(Empty):
-                self._wakes.get(timeout=wait)
-            while not self._wakes.empty():
-                self._wakes.get()
-            if not self._stop_asked():
-                wait = self._flush_due_safely()
+    # --- on request
 
-    def _stop_asked(self) -> bool:
-        return self._is_stopping
+    def flush(self, timeout: float | None = None) -> bool:
+        """Send all that is pending; True when nothing is left. Waits for the store.
 
-    def _flush_due_safely(self) -> float:
-        try:
-            return self._flush_due()
-        except Exception as error:  # noqa: BLE001 - the thread must outlive any surprise
-            warn(f"flushing failed with {type(error).__name__}: {error}; trying on")
-            return 1.0
+        At most `timeout` seconds, and at the end at most what is left of its time.
+        """
+        if self._pid != os.getpid():
+            self.after_fork()  # by a fork that ran no hooks
+        if self._seconds_left is not None:
+            timeout = self._seconds_left if timeout is None else min(timeout, self._seconds_left)
+        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        flushed = True
+        for counter in self.counters:
+            left = None if timeout is None else max(0.0, deadline - time.monotonic())
+            flushed = counter.flush(left) and flushed
+        return flushed
 
+    # --- at the end
 
-# --- fork and exit
+    def close(self, timeout: float | None) -> None:
+        """Send what is pending, within `timeout` seconds, and count no more.
 
-
-class _Watched(Protocol):
-    def after_fork(self) -> None: ...
-    def at_exit(self) -> None: ...
-
-
-_watched: weakref.WeakSet[_Watched] = weakref.WeakSet()
-_armed_in: int | None = None
-
-
-def watch(logger: _Watched) -> None:
-    """Tell `logger` of forks and of the end of the process, for as long as it lives."""
-    _watched.add(logger)
-
-
-def _in_forked_child() -> None:
-    """Give every logger new locks and nothing pending. Only assigns: no lock, no I/O."""
-    flushing_threads.clear()
-    for logger in list(_watched):
-        logger.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)
-
-
-def arm_exit_hooks() -> None:
-    """See to it that the end of a child of multiprocessing flushes. Called with its first event.
-
-    Not before: such a child begins by clearing all hooks that it has inherited. And until
-    Python 3.13 it ends by running multiprocessing's hooks only, never atexit's.
-    """
-    global _armed_in  # noqa: PLW0603 - one process, one set of hooks
-    if _armed_in == os.getpid():
-        return
-    _armed_in = os.getpid()
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return
-    with contextlib.suppress(Exception):  # too late in the process's life: nothing to arm
-        atexit.unregister(_at_exit)
-        atexit.register(_at_exit)
-        from multiprocessing.util import Finalize
-
-        # The lowest priority: after all finalizers of the program, which may log.
-        Finalize(None, _at_exit_of_child, exitpriority=-1_000_000)
-
-
-def _at_exit() -> None:
-    for logger in list(_watched):
-        try:
-            logger.at_exit()
-        except Exception as error:  # noqa: BLE001 - the others are to be flushed all the same
-            warn(f"flushing at exit failed with {type(error).__name__}: {error}")
-
-
-def _at_exit_of_child() -> None:
-    """Flush after the last thread of the program: multiprocessing waits for it only now."""
-    if _other_threads():
-        with contextlib.suppress(RuntimeError):
-            threading.Thread(target=_at_exit_of_threads, name="ecl-exit").start()
+        Safe to call twice. In a signal handler that came into the midst of our own work it
+        leaves that to the exit hook.
+        """
+        if self.is_closed:
             return
-    _at_exit()
+        amid_flush = threading.get_ident() in flushing_threads
+        if amid_flush or any(counter.is_interrupted() for counter in self.counters):
+            return
+        self._flush_finally(self.exit_timeout if timeout is None else timeout)
+        try:
+            self._give_up(closed=True)
+        except Interrupted:
+            return
+        self.is_closed = True
+        self.store.close()
 
+    def at_exit(self) -> None:
+        """Send what is pending as the process ends; later events are sent as they come."""
+        if self.is_closed:
+            return
+        if not self._flush_finally(self.exit_timeout):
+            with contextlib.suppress(Interrupted):
+                self._give_up(closed=False)
+        self.store.close()  # and opened again if something more is logged
 
-def _at_exit_of_threads() -> None:
-    while threads := _other_threads():
-        for thread in threads:
-            thread.join()
-    _at_exit()
+    def _flush_finally(self, timeout: float) -> bool:
+        """Stop the thread and flush on this one; all calls together take `timeout` at most."""
+        self.is_ending = self.outage.is_ending = True
+        if self._seconds_left is None:
+            self._seconds_left = timeout
+        for counter in self.counters:
+            counter.end_batching()  # first, so that whatever the flush misses is seen to
+        with self._spending():
+            self._ticker.stop(_SHARE_FOR_THE_THREAD * self._seconds_left)
+        with self._spending():
+            return self.flush()
 
+    def _give_up(self, *, closed: bool) -> None:
+        left = sum(counter.give_up(closed=closed) for counter in self.counters)
+        self.outage.tell_of_loss(left)
 
-def _other_threads() -> list[threading.Thread]:
-    """Threads for which the process will wait, but for the main one and this one."""
-    neither = (threading.main_thread(), threading.current_thread())
-    return [t for t in threading.enumerate() if not t.daemon and t not in neither]
+    def count_at_the_end(self, counter: _Counter) -> None:
+        """See to an event that came after `at_exit` or `close`: there is no thread any more."""
+        if self.is_closed:
+            counter.drop_arrivals()
+        elif self._seconds_left is None or self._seconds_left > 0:
+            with self._spending():
+                counter.flush(self._seconds_left)
 
-
-atexit.register(_at_exit)
+    @contextlib.contextmanager
+    def _spending(self) -> Iterator[None]:
+        """Take the time that the block takes from what is left at the end."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - began
+            self._seconds_left = max(0.0, (self._seconds_left or 0.0) - spent)

@@ -97,9 +97,10 @@ def test_an_interval_that_the_group_lacks_names_those_that_it_has(requests, inte
 
 
 def test_reads_never_show_cells_of_our_own(requests, store, clock, warnings_told):
-    store.lose_requests = 1
+    store.is_away = True
     requests.log("req1")
     clock.now += 86400
+    store.is_away = False
     requests.log("")
     requests.sync()
     [bucket] = store.read("requests", Interval("1m", 60), [0])

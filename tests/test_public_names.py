@@ -31,7 +31,9 @@ LAYERS = [
     ["validation"],
     ["config"],
     ["stores"],
-    ["stretches", "batches", "outage", "sender", "flusher", "counter", "views"],
+    ["stretches", "batches", "outage", "sender"],
+    ["ticker", "lifetime", "flusher", "views"],
+    ["counter"],
     ["groups", "event_group", "rules"],
     ["handlers", "tools"],
 ]

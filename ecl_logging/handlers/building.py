@@ -80,7 +80,8 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
         redis=redis,
         unmatched=unmatched,
     )
-    counter.ecl.batch_by(sync_interval, sync_limit)
+    for group in counter.ecl.counters.values():
+        group.batch_by(sync_interval, sync_limit)
     return counter
 
 

@@ -109,7 +109,7 @@ class CountingHandler(logging.Handler):
         if self.ecl is None:
             return
         self._flush_deadline = monotonic() + self.ecl.exit_timeout
-        if self.ecl.flush(None if self.ecl.is_ending else self.ecl.exit_timeout):
+        if self.ecl.flush(self.ecl.exit_timeout):
             self._flush_deadline = None
 
     def close(self) -> None:

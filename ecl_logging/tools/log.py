@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import time
 from collections.abc import Sequence
 
+from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
-from ecl_logging.groups import EventCountLogger, group_config
-from ecl_logging.settings import DEFAULT_GROUPS, Config, GroupConfig
+from ecl_logging.flusher import Flusher
+from ecl_logging.groups import group_config
+from ecl_logging.settings import DEFAULT_GROUPS, GroupConfig
 from ecl_logging.tools.command import (
     Context,
     UsageError,
@@ -69,13 +72,13 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
     config = _group(context, name)
     if not config.auto_declare_events and event_id not in config.events:
         raise ConfigError(f"group {name} has no event {event_id!r}, and declares none by itself")
-    with EventCountLogger.from_config(Config({name: config}), store=context.store) as ecl:
-        ecl.outage.is_announced = True  # this program counts in no memory: it ends with an error
-        group = ecl.groups[name]
-        group.log(event_id, count)
-        if not group.sync():
-            error = ecl.outage.last_error or f"{context.store.shown} cannot be reached"
-            raise StoreUnavailable(f"not counted: {error}")
+    flusher = Flusher(context.store)
+    flusher.outage.is_announced = True  # nothing is counted in memory: this ends with an error
+    counter = GroupCounter(config, flusher)
+    counter.arrive(event_id, count, time.time())
+    if not counter.flush():
+        error = flusher.outage.last_error or f"{context.store.shown} cannot be reached"
+        raise StoreUnavailable(f"not counted: {error}")
 
 
 def _group(context: Context, name: str) -> GroupConfig:

@@ -15,8 +15,20 @@ log = logging.getLogger("app")
 GROUPS = {GROUP: {"events": EVENTS, "intervals": INTERVALS, "history": 600}}
 
 
-def configure(groups: dict[str, dict[str, object]] | None = None, **handler: object) -> None:
-    """Configure logging: each record is noted by the oracle, then counted."""
+PATIENCE = 20.0
+
+
+def configure(
+    groups: dict[str, dict[str, object]] | None = None,
+    *,
+    patience: float | None = PATIENCE,
+    **handler: object,
+) -> None:
+    """Configure logging: each record is noted by the oracle, then counted.
+
+    `patience` is the program's `exit_timeout`, long enough for a slow machine where a test is
+    about what is counted, not about when; None leaves it as it is.
+    """
     counts = {"class": "ecl_logging.handlers.CountingHandler", "groups": groups or GROUPS}
     oracle = {"class": "tests.processes.oracle.OracleHandler", "path": os.environ["ORACLE"]}
     logging.config.dictConfig(
@@ -27,6 +39,8 @@ def configure(groups: dict[str, dict[str, object]] | None = None, **handler: obj
             "root": {"level": "INFO", "handlers": ["oracle", "counts"]},
         }
     )
+    if patience is not None:
+        event_count_logger().exit_timeout = patience
 
 
 def log_records(count: int) -> None:

@@ -21,7 +21,7 @@ from tests.processes.counted import *
 def end():
     print(time.monotonic(), flush=True)
 
-configure()
+configure(patience=None)
 """
 
 
@@ -66,7 +66,7 @@ def test_a_program_that_has_found_the_store_away_ends_in_time(hanging: Programs)
         hanging,
         f"""{START}
 log_records(10)
-while not event_count_logger().outage.is_announced:
+while not event_count_logger()._flusher.outage.is_announced:
     time.sleep(0.01)
 end()
 """,
@@ -79,7 +79,7 @@ def test_closing_ends_in_time(hanging: Programs, closing: str) -> None:
         hanging,
         f"""{START}
 log_records(10)
-while not event_count_logger().outage.is_announced:
+while not event_count_logger()._flusher.outage.is_announced:
     time.sleep(0.01)
 end()
 {closing}

@@ -7,12 +7,12 @@ import json
 from tests.processes.oracle import EVENTS, GROUP, read_buckets
 from tests.processes.programs import Programs, assert_silent
 
-# 5,000 records of ten kinds in each process, spread over 21 seconds.
+# 5,000 records of ten kinds in each thread, spread over 21 seconds.
 PROGRAM = """
 import json, threading, time
 from tests.processes.counted import *
 
-THREADS, RECORDS, SECONDS = 4, 1250, 21.0
+THREADS, RECORDS, SECONDS = 4, 5000, 21.0
 
 def work(thread):
     began = time.monotonic()
@@ -39,12 +39,12 @@ def test_eight_processes_with_four_threads_count_as_the_oracle_does(programs: Pr
 
     for program in ended:
         assert_silent(program)
-    programs.assert_counted(40_000)
+    programs.assert_counted(160_000)
     seconds = {start for text, start in programs.stored() if text == "1s"}
     assert len(seconds) >= 20
     for program in ended:
         telemetry = json.loads(program.out)
-        assert telemetry["counted"] == telemetry["applied"] == 5000
+        assert telemetry["counted"] == telemetry["applied"] == 20_000
         assert not any(telemetry["dropped"].values())
         assert telemetry["late"] == telemetry["ahead"] == telemetry["other"] == 0
         assert telemetry["pending"] == telemetry["retries"] == 0

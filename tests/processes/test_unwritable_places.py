@@ -30,7 +30,7 @@ LOG_FOR_LONG = """
 import time
 ecl = logging.getLogger().handlers[0].ecl
 deadline = time.monotonic() + 10
-while not ecl.outage.is_announced and time.monotonic() < deadline:
+while not ecl._flusher.outage.is_announced and time.monotonic() < deadline:
     time.sleep(0.01)
 logging.info("still here")
 assert ecl.telemetry()["pending"] == 17 and not ecl.health()["ok"]

@@ -1,0 +1,99 @@
+"""Forks of the process, and its end: whoever wants to know is told.
+
+One set of hooks for the process, which keep nothing alive.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import weakref
+from typing import Protocol
+
+from ecl_logging.notices import warn
+from ecl_logging.sender import flushing_threads
+
+__all__ = ["arm_exit_hooks", "watch"]
+
+
+class _Watched(Protocol):
+    def after_fork(self) -> None: ...
+    def at_exit(self) -> None: ...
+
+
+_watched: weakref.WeakSet[_Watched] = weakref.WeakSet()
+_armed_in: int | None = None
+
+
+def watch(flusher: _Watched) -> None:
+    """Tell `flusher` of forks and of the end of the process, for as long as it lives."""
+    _watched.add(flusher)
+
+
+def _in_forked_child() -> None:
+    """Give everybody new locks and nothing pending. Only assigns: no lock, no I/O."""
+    flushing_threads.clear()
+    for flusher in list(_watched):
+        flusher.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
+
+
+def arm_exit_hooks() -> None:
+    """See to it that the end of a child of multiprocessing flushes. Called with its first event.
+
+    Not before: such a child begins by clearing all hooks that it has inherited. And until
+    Python 3.13 it ends by running multiprocessing's hooks only, never atexit's.
+    """
+    global _armed_in  # noqa: PLW0603 - one process, one set of hooks
+    if _armed_in == os.getpid():
+        return
+    _armed_in = os.getpid()
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
+    with contextlib.suppress(Exception):  # too late in the process's life: nothing to arm
+        atexit.unregister(_at_exit)
+        atexit.register(_at_exit)
+        from multiprocessing.util import Finalize
+
+        # The lowest priority: after all finalizers of the program, which may log.
+        Finalize(None, _at_exit_of_child, exitpriority=-1_000_000)
+
+
+def _at_exit() -> None:
+    for flusher in list(_watched):
+        try:
+            flusher.at_exit()
+        except Exception as error:  # noqa: BLE001 - the others are to be flushed all the same
+            warn(f"flushing at exit failed with {type(error).__name__}: {error}")
+
+
+def _at_exit_of_child() -> None:
+    """Flush after the last thread of the program: multiprocessing waits for it only now."""
+    if _other_threads():
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=_at_exit_of_threads, name="ecl-exit").start()
+            return
+    _at_exit()
+
+
+def _at_exit_of_threads() -> None:
+    while threads := _other_threads():
+        for thread in threads:
+            thread.join()
+    _at_exit()
+
+
+def _other_threads() -> list[threading.Thread]:
+    """Threads for which the process will wait, but for the main one and this one."""
+    neither = (threading.main_thread(), threading.current_thread())
+    return [t for t in threading.enumerate() if not t.daemon and t not in neither]
+
+
+atexit.register(_at_exit)
