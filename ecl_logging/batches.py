@@ -147,33 +147,35 @@ class PendingCounts:
             return self._stretches.has_any()
 
     def _drain(self) -> None:
-        """Move arrivals into their stretches. Call with the lock held."""
-        popleft = self.arrivals.popleft
+        """Move arrivals into their stretches. Call with the lock held.
+
+        Each is taken away when it has been counted, not before: a signal handler can raise in
+        here, and what it finds in hand would be lost.
+        """
+        arrivals, ledger = self.arrivals, self.ledger
+        popleft = arrivals.popleft
         stretch = self._stretches.latest
         start, end, counts = stretch.start, stretch.end, stretch.counts
-        drained = 0
-        try:
-            for _ in range(len(self.arrivals)):
-                event_id, n, created = popleft()
-                drained += n
-                if self._closed_as is not None:
-                    self.ledger.dropped[self._closed_as] += n
-                    continue
-                try:
-                    is_latest = start <= created < end
-                except Exception:  # noqa: BLE001 - a record made by hand can have any time
-                    is_latest = False
+        for _ in range(len(arrivals)):
+            event_id, n, created = arrivals[0]
+            try:
+                is_latest = start <= created < end
+            except Exception:  # noqa: BLE001 - a record made by hand can have any time
+                is_latest = False
+            if self._closed_as is not None:
+                ledger.dropped[self._closed_as] += n
+            else:
                 if not is_latest:
                     stretch = self._stretches.at(created, self._intervals)
                     start, end, counts = stretch.start, stretch.end, stretch.counts
-                try:
-                    counts[event_id] += n  # type: ignore[index]  # None is never a key
-                except KeyError:
+                if event_id in counts:
+                    counts[event_id] += n
+                else:
                     self._add_first(stretch, event_id, n)
                 if self._limit and event_id is not None:
                     self._note_towards_limit(event_id, n)
-        finally:
-            self.ledger.counted += drained
+            ledger.counted += n
+            popleft()
 
     def _note_towards_limit(self, event_id: str, n: int) -> None:
         if len(self._since_flush) >= DRAIN_AT and event_id not in self._since_flush:
