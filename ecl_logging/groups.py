@@ -13,11 +13,11 @@ from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS
 from ecl_logging.config import config_from
 from ecl_logging.counter import GroupCounter
-from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher
+from ecl_logging.problems import checked_together
 from ecl_logging.settings import Config, GroupConfig, RuleConfig
-from ecl_logging.stores import open_chosen_store
+from ecl_logging.stores import check_store, open_chosen_store
 from ecl_logging.validation import check_groups
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ class EventCountLogger:
         building the object touch the store, and may raise StoreUnavailable. Raises ConfigError
         with every problem of the groups.
         """
-        if store is not None and redis is not None:
-            raise ConfigError("redis is the older word for store; give one of them")
-        self._open(open_chosen_store(redis if redis is not None else store, None))
-        self._use(check_groups(groups) if groups is not None else self._remembered())
+        given, checked = checked_together(
+            lambda: check_store(store, redis),
+            lambda: None if groups is None else check_groups(groups),
+        )
+        self._open(open_chosen_store(given, None))
+        self._use(self._remembered() if checked is None else checked)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, store: object = None) -> EventCountLogger:

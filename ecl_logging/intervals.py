@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,8 @@ class Interval:
     def parse(cls, text: object) -> Interval:
         """Read `<positive whole number><s|m|h|d>`, 1s to 366d; raise ValueError otherwise."""
         if not isinstance(text, str) or (match := _FORM.fullmatch(text)) is None:
-            raise ValueError(f"{text!r} is not an interval; write <number><s|m|h|d>, such as 5m")
+            given = reprlib.repr(text)  # of bounded size, whatever it is
+            raise ValueError(f"{given} is not an interval; write <number><s|m|h|d>, such as 5m")
         seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
         if seconds > MAX_SECONDS:
             raise ValueError(f"{text!r} is too long; an interval is 1s to 366d")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+import reprlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ecl_logging.errors import ConfigError
 
-__all__ = ["Problems", "shown"]
+__all__ = ["Problems", "checked_together", "shown"]
 
 _PASSWORD = re.compile(r"//\S*@|//:\S+")
 
@@ -21,7 +23,8 @@ class Problems:
 
     def add(self, path: str, message: str) -> None:
         """Note that the value at `path` is wrong; `message` also says what would be right."""
-        self._found.append(f"{self._place}: {path}: {message}" if path else message)
+        place = f"{self._place}: {path}" if path else self._place
+        self._found.append(f"{place}: {message}")
 
     def add_unknown(self, path: str, kind: str, name: object, known: Collection[str]) -> None:
         """Note that `name` at `path` is no known `kind`, with the nearest one that is."""
@@ -45,14 +48,33 @@ class Problems:
             return {}
         for key in value:
             if key not in keys:
-                self.add_unknown(path or "top level", "key", key, keys)
+                self.add_unknown(path, "key", key, keys)
         return {key: value[key] for key in keys if key in value}
+
+
+def checked_together(*checks: Callable[[], Any]) -> list[Any]:
+    """Return what the checks return; raise one ConfigError with the problems of all."""
+    results: list[Any] = []
+    found: list[str] = []
+    for check in checks:
+        try:
+            results.append(check())
+        except ConfigError as error:
+            found.extend(error.problems)
+    if found:
+        raise ConfigError(found)
+    return results
+
+
+_repr = reprlib.Repr()  # of bounded size, whatever the value holds
+# Long enough that a password is not cut off from the '@' by which it is known.
+_repr.maxstring = _repr.maxother = _repr.maxlong = 1000
 
 
 def shown(value: object) -> str:
     """Return a short text of a value, for a message; without the password of a URL."""
     try:
-        text = _PASSWORD.sub("//***@", repr(value))
+        text = _PASSWORD.sub("//***@", _repr.repr(value))
     except ValueError:  # a number of thousands of digits
         text = f"a very long {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

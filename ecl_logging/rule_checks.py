@@ -7,12 +7,13 @@ import logging
 import re
 from collections.abc import Mapping
 
+from ecl_logging.documents import as_written
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
 from ecl_logging.problems import Problems, shown
 from ecl_logging.settings import GroupConfig, RuleConfig
 from ecl_logging.templates import Template
 
-__all__ = ["RULE_KEYS", "check_rule"]
+__all__ = ["RULE_KEYS", "check_level", "check_rule"]
 
 RULE_KEYS = (
     "count",
@@ -88,12 +89,13 @@ def _level(
     if value is None:
         return None, None
     if isinstance(value, list | tuple):
-        levels = [_one_level(problems, f"{path}[{i}]", item) for i, item in enumerate(value)]
+        levels = [check_level(problems, f"{path}[{i}]", item) for i, item in enumerate(value)]
         return None, frozenset(level for level in levels if level is not None)
-    return _one_level(problems, path, value), None
+    return check_level(problems, path, value), None
 
 
-def _one_level(problems: Problems, path: str, value: object) -> int | None:
+def check_level(problems: Problems, path: str, value: object) -> int | None:
+    """Return the number of a level, given as name or number; note what is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     names = logging.getLevelNamesMapping()
@@ -135,8 +137,9 @@ def _pattern(problems: Problems, path: str, value: object) -> str | None:
 def _event(problems: Problems, path: str, value: object, *, alone: bool) -> str | None:
     if value is None:
         return "{event}" if alone else None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        problems.add(path, f"{shown(value)} is not a text; quote it")
+    if (misread := as_written(value)) or not isinstance(value, str | int):
+        hint = f": '{misread}'" if misread else ""
+        problems.add(path, f"{shown(value)} is not a text; quote it{hint}")
         return "{event}"
     try:
         template = Template(str(value))

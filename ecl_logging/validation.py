@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ecl_logging.addresses import StoreAddress, parse_address
+from ecl_logging.documents import as_written
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.intervals import Interval
 from ecl_logging.problems import Problems, shown
-from ecl_logging.rule_checks import RULE_KEYS, check_rule
+from ecl_logging.rule_checks import RULE_KEYS, check_level, check_rule
 from ecl_logging.settings import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
 
-__all__ = ["check_batching", "check_groups", "check_rules", "check_section"]
+__all__ = ["check_arguments", "check_groups", "check_rules", "check_section"]
 
 _SECTION_KEYS = ("groups", "prefix", "redis", "rules", "spool", "store")
 _GROUP_KEYS = (
@@ -62,13 +61,29 @@ def check_groups(groups: object, *, place: str = "ecl") -> dict[str, GroupConfig
     return checked
 
 
-def check_batching(sync_interval: object, sync_limit: object, *, place: str = "ecl") -> None:
-    """Raise ConfigError unless these can be a handler's `sync_interval` and `sync_limit`."""
-    problems = Problems(place)
+def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML can say
+    *,
+    level: object,
+    sync_interval: object,
+    sync_limit: object,
+    unmatched: object,
+    unknown: Mapping[str, object],
+    known: Collection[str],
+) -> tuple[int, str | None]:
+    """Check what a handler is given beside the section; return its level and `unmatched` ID.
+
+    `unknown`: arguments that it does not have; `known`: the names of those that it has.
+    """
+    problems = Problems("ecl")
+    for name in unknown:
+        problems.add_unknown("", "argument", name, known)
+    number = check_level(problems, "level", level)
     _seconds(problems, "sync_interval", sync_interval)
     if sync_limit is not None:
         _whole(problems, "sync_limit", sync_limit, 2**53)
+    event_ids = () if unmatched is None else _event_ids(problems, "unmatched", [unmatched])
     problems.raise_if_any()
+    return number or 0, event_ids[0] if event_ids else None
 
 
 def _store(problems: Problems, values: Mapping[str, object]) -> StoreAddress | None:
@@ -98,7 +113,7 @@ def _groups(problems: Problems, value: object) -> dict[str, GroupConfig]:
     for name, keys in value.items():
         path = f"groups.{name}"
         if not isinstance(name, str):
-            problems.add(path, f"{shown(name)}: quote it: '{_as_written(name)}'")
+            problems.add(path, f"{shown(name)}: quote it: '{as_written(name) or name}'")
         elif not _GROUP_NAME.fullmatch(name):
             problems.add(path, f"{shown(name)}: letters, digits, and _ . - make a group's name")
         elif name in _RESERVED_GROUPS:
@@ -118,10 +133,10 @@ def _group(problems: Problems, path: str, name: str, value: object) -> GroupConf
         return default if given is None else _whole(problems, f"{path}.{key}", given, most)
 
     def flag(key: str, *, default: bool) -> bool:
-        given = keys.get(key, default)
-        if not isinstance(given, bool):
+        given = keys.get(key)
+        if given is not None and not isinstance(given, bool):
             problems.add(f"{path}.{key}", f"{shown(given)} is neither true nor false")
-        return given is True
+        return default if given is None else given is True
 
     return GroupConfig(
         name=name,
@@ -149,7 +164,7 @@ def _seconds(problems: Problems, path: str, value: object) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         problems.add(path, f"{shown(value)} is not a number of seconds, such as 1 or 0.5")
-    elif not (math.isfinite(value) and 0 < value <= 86400):
+    elif not 0 < value <= 86400:  # which NaN is not, either
         problems.add(path, f"{shown(value)} seconds: more than 0 and at most 86400 are possible")
     else:
         return float(value)
@@ -186,22 +201,14 @@ def _event_ids(problems: Problems, path: str, value: object) -> tuple[str, ...]:
         return ()
     ids: dict[str, None] = {}
     for index, event_id in enumerate(value):
+        if misread := as_written(event_id):
+            problems.add(f"{path}[{index}]", f"{event_id}: quote it: '{misread}'")
+            continue
         try:
             ids[text_of(event_id)] = None
         except InvalidEvent as reason:
-            if event_id is None or isinstance(event_id, bool | float | datetime.date):
-                # YAML has read a word or a number where text was meant.
-                hint = f"{event_id}: quote it: '{_as_written(event_id)}'"
-            else:
-                hint = f"{shown(event_id)} {reason}"
-            problems.add(f"{path}[{index}]", hint)
+            problems.add(f"{path}[{index}]", f"{shown(event_id)} {reason}")
     return tuple(ids)
-
-
-def _as_written(value: object) -> str:
-    """Return a text that YAML may have read as `value`."""
-    words = {True: "on", False: "off", None: "null"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 # --- rules

@@ -7,11 +7,13 @@ import logging.config
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ecl_logging.config import config_from, plain, read_config_file
 from ecl_logging.errors import ConfigError
 from ecl_logging.settings import STANDARD_LEVELS
 from ecl_logging.stores import open_chosen_store
+from tests.pending_counts import stopped_after
 
 CANARY = "CANARY-hunter2"
 
@@ -113,6 +115,66 @@ def test_broken_yaml_is_told_with_its_line():
 
 def test_a_section_that_is_no_mapping_is_told():
     assert error_in("ecl: [requests]") == "logging.yaml: ecl: is list, not a mapping"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("ecl:\n  groups:\n    a: {intervals: [1m]}\n    a: {intervals: [5m]}\n", 4, "a"),
+        ("ecl: {}\nversion: 1\n'ecl': {groups: {}}\n", 3, "ecl"),
+        ("groups: {a: {events: [x],\n events: [y]}}", 2, "events"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_told_with_its_line(text, line, key):
+    """YAML's own loader keeps the last one and says nothing."""
+    assert error_in(text) == f"logging.yaml: line {line}: the key {key} is there twice"
+
+
+def test_keys_that_a_merge_brings_in_may_be_there_twice():
+    config = read_config_file(
+        written(
+            "groups:\n  a: &a {intervals: [1m], history: 5}\n"
+            "  b: &b {<<: *a, history: 6}\n  c: {<<: [*a, *b], history: 7}\n"
+        )
+    )
+
+    assert config is not None
+    assert [group.history for group in config.groups.values()] == [5, 6, 7]
+
+
+def test_a_date_that_no_calendar_has_is_told_with_its_line():
+    assert error_in("groups: {g: {events: [\n2026-13-45]}}") == (
+        "logging.yaml: line 2: month must be in 1..12; quote what is meant as text"
+    )
+
+
+def test_a_file_of_many_megabytes_is_refused():
+    assert error_in("#" * 10_000_001) == "logging.yaml: is longer than 10000000 characters"
+
+
+ALIASES = "&a [x, x, x, x, x, x, x, x, x, x]"
+BOMB = f"a: {ALIASES}\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def test_aliases_of_aliases_of_aliases_are_told_at_once():
+    """A billion items, if each were looked at."""
+    with stopped_after(10):
+        assert error_in(f"{BOMB}ecl: {{groups: {{g: {{intervals: *i}}}}}}").startswith(
+            "logging.yaml: groups.g.intervals"
+        )
+        with pytest.raises(ConfigError):
+            config_from({"groups": yaml.safe_load(BOMB)["i"]})
+
+
+def test_a_mapping_that_holds_itself_is_told():
+    groups: dict[str, object] = {"intervals": ["1m"]}
+    groups["events"] = groups
+
+    with pytest.raises(ConfigError, match=r"groups\.g\.events: .* is not a list of event IDs"):
+        config_from({"groups": {"g": groups}})
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 import yaml
 
-from ecl_logging.config import GroupConfig, RuleConfig, config_from
+from ecl_logging.config import GroupConfig, RuleConfig, config_from, read_config_file
 from ecl_logging.errors import ConfigError
+
+OPTIONAL_KEYS = [
+    "auto_declare_events",
+    "cur_last_keys",
+    "events",
+    "history",
+    "max_events",
+    "measures",
+    "sync_interval",
+    "sync_limit",
+]
 
 
 def problems_of(section: object) -> list[str]:
@@ -85,7 +96,7 @@ def test_all_problems_are_told_together():
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        ({"grops": {}}, "top level: unknown key 'grops'; did you mean 'groups'?"),
+        ({"grops": {}}, "unknown key 'grops'; did you mean 'groups'?"),
         (
             {"groups": {"g": {"intervals": ["1m"], "auto_declare": True}}},
             "groups.g: unknown key 'auto_declare'; did you mean 'auto_declare_events'?",
@@ -129,6 +140,29 @@ def test_an_unknown_name_without_a_near_one_is_told_with_all():
 )
 def test_a_word_that_yaml_reads_as_something_else_is_to_be_quoted(text, problem):
     assert problems_of_group(events=yaml.safe_load(text)) == [problem]
+
+
+@pytest.mark.parametrize("text", ["12:30", "010", "1_000", "0x1F", "+0b1", "1:30:00"])
+def test_a_number_that_yaml_reads_as_another_is_to_be_quoted(text):
+    """YAML 1.1 reads 12:30 as 750 and 010 as 8; the records say what was meant."""
+    Path("c.yaml").write_text(f"groups: {{g: {{intervals: [1m], events: [ok, {text}]}}}}")
+
+    with pytest.raises(ConfigError) as caught:
+        read_config_file("c.yaml")
+    [problem] = caught.value.problems
+    assert problem.startswith("c.yaml: groups.g.events[1]: ")
+    assert problem.endswith(f": quote it: '{text}'")
+
+
+def test_a_rules_event_that_yaml_reads_as_another_is_to_be_quoted():
+    Path("c.yaml").write_text("{groups: {g: {intervals: [1m]}}, rules: [{event: 12:30}]}")
+
+    with pytest.raises(ConfigError, match=r"rules\[0\]\.event: .*quote it: '12:30'"):
+        read_config_file("c.yaml")
+
+
+def test_nothing_given_means_the_default():
+    assert group(**dict.fromkeys(OPTIONAL_KEYS)) == group()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ TREES = {module_of(source): ast.parse(source.read_text("utf-8")) for source in S
 # From the bottom up; a module imports from its own layer and from those above it in this list.
 LAYERS = [
     ["errors", "intervals", "templates", "event_ids", "addresses", "notices"],
-    ["settings", "problems"],
+    ["settings", "problems", "documents"],
     ["rule_checks"],
     ["validation"],
     ["config"],

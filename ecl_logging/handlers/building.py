@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ecl_logging.config import config_from
 from ecl_logging.errors import ConfigError
-from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
+from ecl_logging.problems import checked_together
 from ecl_logging.rules import Rules, is_own
 from ecl_logging.sender import flushing_threads
 from ecl_logging.settings import RuleConfig
-from ecl_logging.validation import check_batching, check_rules
+from ecl_logging.stores import check_store
+from ecl_logging.validation import check_arguments, check_rules
 
 __all__ = ["RecordCounter", "build_counter"]
+
+_ARGUMENTS = (
+    "config",
+    "ecl",
+    "groups",
+    "level",
+    "redis",
+    "rules",
+    "store",
+    "sync_interval",
+    "sync_limit",
+    "unmatched",
+)
 
 
 class RecordCounter:
@@ -33,6 +48,8 @@ class RecordCounter:
         self._arrive = {name: counter.arrive for name, counter in ecl.counters.items()}
         self._first = next(iter(ecl.counters.values()), None)
         self._unmatched = unmatched
+        if unmatched is not None and self._first is not None:
+            self._first.expect([unmatched])
         self.count = self._count_all if unmatched is None else self._count_or_unmatched
 
     def _count_all(self, record: logging.LogRecord) -> None:
@@ -63,68 +80,60 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
     groups: object,
     rules: object,
     redis: object,
-    unmatched: str | None = None,
-    sync_interval: float | None = None,
-    sync_limit: int | None = None,
-) -> RecordCounter:
-    """Return what counts records for these arguments. Raises ConfigError; does no I/O."""
-    if unmatched is not None:
-        unmatched = _checked(unmatched)
-    check_batching(sync_interval, sync_limit)
-    counter = _counter(
-        ecl,
-        config=config,
-        store=store,
-        groups=groups,
-        rules=rules,
-        redis=redis,
-        unmatched=unmatched,
-    )
-    for group in counter.ecl.counters.values():
-        group.batch_by(sync_interval, sync_limit)
-    return counter
+    level: object,
+    unmatched: object,
+    sync_interval: Any,
+    sync_limit: Any,
+    unknown: Mapping[str, object],
+) -> tuple[RecordCounter, int]:
+    """Return what counts records for these arguments, and the level that they mean.
 
+    Raises ConfigError with every problem there is; does no I/O.
+    """
 
-def _counter(  # noqa: PLR0913 - as above
-    ecl: EventCountLogger | None,
-    *,
-    config: object,
-    store: object,
-    groups: object,
-    rules: object,
-    redis: object,
-    unmatched: str | None,
-) -> RecordCounter:
-    if ecl is not None:
-        if not isinstance(ecl, EventCountLogger):
-            raise ConfigError(
-                f"ecl: {type(ecl).__name__} is no EventCountLogger; a configuration is given as"
-                " config, such as config: cfg://ecl"
-            )
+    def logger() -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
+        if ecl is None:
+            return _new_logger(config, groups, rules, redis, store)
         if not (config is store is groups is redis is None):
             raise ConfigError("ecl: takes the place of config, store, groups and redis; give one")
-        known = {name: counter.config for name, counter in ecl.counters.items()}
-        own_rules = ecl.rules if rules is None else check_rules(rules, known)
-        for rule in own_rules or ():
-            ecl.counters[rule.group or ""].expect(rule.literal_events())
-        _expect_unmatched(ecl, unmatched)
-        return RecordCounter(ecl, own_rules, unmatched)
-    if redis is not None and store is not None:
-        raise ConfigError("redis: is the older word for store; give one of them")
-    section = config_from(config, groups=groups, rules=rules)
-    ecl = EventCountLogger.from_config(section, store=redis if redis is not None else store)
-    _expect_unmatched(ecl, unmatched)
-    return RecordCounter(ecl, section.rules, unmatched)
+        return _given_logger(ecl, rules)
+
+    (counting, own_rules), (number, event_id) = checked_together(
+        logger,
+        lambda: check_arguments(
+            level=level,
+            sync_interval=sync_interval,
+            sync_limit=sync_limit,
+            unmatched=unmatched,
+            unknown=unknown,
+            known=_ARGUMENTS,
+        ),
+    )
+    for group in counting.counters.values():
+        group.batch_by(sync_interval, sync_limit)
+    return RecordCounter(counting, own_rules, event_id), number
 
 
-def _checked(unmatched: object) -> str:
-    try:
-        return text_of(unmatched)
-    except InvalidEvent as reason:
-        raise ConfigError(f"unmatched: {unmatched!r} {reason}") from None
+def _new_logger(
+    config: object, groups: object, rules: object, redis: object, store: object
+) -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
+    section, given = checked_together(
+        lambda: config_from(config, groups=groups, rules=rules),
+        lambda: check_store(store, redis),
+    )
+    return EventCountLogger.from_config(section, store=given), section.rules
 
 
-def _expect_unmatched(ecl: EventCountLogger, unmatched: str | None) -> None:
-    first = next(iter(ecl.counters.values()), None)
-    if unmatched is not None and first is not None:
-        first.expect([unmatched])
+def _given_logger(
+    ecl: object, rules: object
+) -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
+    if not isinstance(ecl, EventCountLogger):
+        raise ConfigError(
+            f"ecl: {type(ecl).__name__} is no EventCountLogger; a configuration is given as"
+            " config, such as config: cfg://ecl"
+        )
+    known = {name: counter.config for name, counter in ecl.counters.items()}
+    own_rules = ecl.rules if rules is None else check_rules(rules, known)
+    for rule in own_rules or ():
+        ecl.counters[rule.group or ""].expect(rule.literal_events())
+    return ecl, own_rules

@@ -34,7 +34,6 @@ class CountingHandler(logging.Handler):
     """
 
     only_counts = True  # shows no record to anybody; see `notices`
-    ecl: EventCountLogger | None = None  # until it is built
     _flush_deadline: float | None = None  # of a flush that failed
 
     def __init__(  # noqa: PLR0913 - one argument for each thing that YAML can say
@@ -50,6 +49,7 @@ class CountingHandler(logging.Handler):
         sync_limit: int | None = None,
         unmatched: str | None = None,
         redis: Mapping[str, object] | None = None,
+        **unknown: object,
     ) -> None:
         """Build a handler.
 
@@ -59,33 +59,36 @@ class CountingHandler(logging.Handler):
         of them, levels, loggers and the `event` extra are counted in 1m and 1h.
         `sync_interval`: seconds between flushes, and `sync_limit`: a count of one ID that
         brings the flush on, both in groups that do not have their own. `unmatched`: an event
-        ID that counts the records that no rule matched, in the first group.
+        ID that counts the records that no rule matched, in the first group. Any other
+        argument is a ConfigError, told with the nearest one that there is.
         """
-        super().__init__(level)
         from ecl_logging.errors import ConfigError
         from ecl_logging.handlers.building import build_counter
 
         try:
-            counter = build_counter(
+            counter, number = build_counter(
                 ecl,
                 config=config,
                 store=store,
                 groups=groups,
                 rules=rules,
                 redis=redis,
+                level=level,
                 unmatched=unmatched,
                 sync_interval=sync_interval,
                 sync_limit=sync_limit,
+                unknown=unknown,
             )
         except ConfigError as error:
             if sys.stderr is not None:
                 print(f"ecl_logging: {error}", file=sys.stderr)
             raise
+        super().__init__(number)
         self._owns_ecl = ecl is None
         self._count = counter.count
         self._count_failed = counter.count_failed
         self._flushing = counter.flushing_threads
-        self.ecl = counter.ecl
+        self.ecl: EventCountLogger = counter.ecl
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Count the record unless a filter drops it. Takes no lock: counting needs none."""
@@ -106,8 +109,6 @@ class CountingHandler(logging.Handler):
 
     def flush(self) -> None:
         """Send what is pending. Waits for the store, at most the logger's `exit_timeout`."""
-        if self.ecl is None:
-            return
         self._flush_deadline = monotonic() + self.ecl.exit_timeout
         if self.ecl.flush(self.ecl.exit_timeout):
             self._flush_deadline = None
@@ -117,11 +118,10 @@ class CountingHandler(logging.Handler):
 
         An EventCountLogger that was handed in is flushed, and stays open.
         """
-        if self.ecl is not None:
-            if self._owns_ecl:
-                self.ecl.close(self._time_to_close(self.ecl.exit_timeout))
-            else:
-                self.flush()
+        if self._owns_ecl:
+            self.ecl.close(self._time_to_close(self.ecl.exit_timeout))
+        else:
+            self.flush()
         super().close()
 
     def _time_to_close(self, most: float) -> float:

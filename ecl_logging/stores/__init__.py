@@ -6,7 +6,7 @@ from ecl_logging.addresses import StoreAddress, choose_address, embedded_path, p
 from ecl_logging.errors import ConfigError
 from ecl_logging.stores.protocols import Store
 
-__all__ = ["open_chosen_store", "open_store"]
+__all__ = ["check_store", "open_chosen_store", "open_store"]
 
 _shared_memory: dict[str, Store] = {}
 
@@ -34,6 +34,15 @@ def open_chosen_store(argument: object, configured: StoreAddress | None) -> Stor
         return _open(choose_address(argument, configured))
     except ValueError as error:
         raise ConfigError(f"store: {error}") from None
+
+
+def check_store(store: object, redis: object) -> object:
+    """Return the argument that names a store, by either of its words; raise ConfigError."""
+    if store is not None and redis is not None:
+        raise ConfigError("redis is the older word for store; give one of them")
+    given = redis if redis is not None else store
+    open_chosen_store(given, None)  # raises what is wrong with it, or with ECL_STORE
+    return given
 
 
 def _open(address: StoreAddress) -> Store:

@@ -101,12 +101,53 @@ def test_a_password_is_not_written_to_stderr(capsys):
         {"sync_interval": "5s"},
         {"sync_interval": -1},
         {"sync_limit": "many"},
+        {"sync_interval": 10**400},
+        {"level": "INF"},
+        {"level": 1.5},
+        {"sync_intervall": 1},
     ],
     ids=repr,
 )
 def test_wrong_arguments_are_a_configuration_error(arguments: dict[str, Any], capsys):
     with pytest.raises(ConfigError):
         CountingHandler(**arguments).close()
+
+
+def test_the_problems_of_all_arguments_are_told_together(capsys):
+    with pytest.raises(ConfigError) as caught:
+        CountingHandler(
+            config={"groups": {"a": {"intervals": ["1x"]}}, "grops": {}},
+            unmatched="@x",
+            sync_limit=0,
+            store="nope",
+            level="INF",
+            sync_intervall=1,
+        )
+
+    assert [problem.split(";")[0] for problem in caught.value.problems] == [
+        "ecl: unknown key 'grops'",
+        "ecl: groups.a.intervals[0]: '1x' is not an interval",
+        "store: not a store URL",
+        "ecl: unknown argument 'sync_intervall'",
+        "ecl: level: unknown level 'INF'",
+        "ecl: sync_limit: 0 is not a whole number from 1 to 9007199254740992",
+        "ecl: unmatched[0]: '@x' starts with '@'",
+    ]
+    assert len(capsys.readouterr().err.splitlines()) == 7
+
+
+def test_an_unknown_argument_is_told_with_the_nearest_known(capsys):
+    with pytest.raises(ConfigError, match="did you mean 'sync_interval'"):
+        CountingHandler(sync_intervall=1)
+
+    assert "unknown argument 'sync_intervall'" in capsys.readouterr().err
+
+
+def test_a_loggers_store_and_groups_are_told_together():
+    with pytest.raises(ConfigError) as caught:
+        EventCountLogger({"g": {"intervals": ["1x"]}, "h": {}}, store="nope")
+
+    assert len(caught.value.problems) == 3
 
 
 # --- an EventCountLogger that is handed in
