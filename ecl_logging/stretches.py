@@ -15,7 +15,17 @@ __all__ = ["Frozen", "Stretch", "Stretches"]
 class Stretch:
     """Counts of one stretch of time."""
 
-    __slots__ = ("counts", "cut_by", "end", "invalid", "merged", "other", "start", "unsure")
+    __slots__ = (
+        "counts",
+        "cut_by",
+        "end",
+        "invalid",
+        "merged",
+        "moved",
+        "other",
+        "start",
+        "unsure",
+    )
 
     def __init__(self, start: int, end: int, cut_by: tuple[Interval, ...]) -> None:
         self.start, self.end, self.cut_by = start, end, cut_by
@@ -24,6 +34,7 @@ class Stretch:
         self.other = 0  # events of IDs for which there was no room
         self.invalid = 0  # notes of invalid values; these are in no sum of events
         self.merged = False  # several stretches of an outage that outlasted the memory
+        self.moved = 0  # events in it that are from an earlier one
 
     def events(self) -> int:
         """How many events are in it."""
@@ -88,6 +99,7 @@ class Stretches:
         if stretch is None:
             stretch = self._by_edges[edges] = Stretch(*edges, intervals)
             heappush(self._edges, edges)
+            self.is_full = False  # those before it can be merged now
         self.latest = stretch
         if len(self._by_edges) > self._max_cells:
             self._make_room()  # times without end, as of forged records, take memory, too
@@ -180,13 +192,22 @@ class Stretches:
         self.is_full = self._cells >= self._max_cells
 
     def _merge(self, older: Stretch, newer: Stretch) -> None:
-        self.blurred += older.events()
+        events = older.events()
+        self.blurred += max(0, events - older.moved)  # the others were told before
+        newer.moved += events
         before = older.cells() + newer.cells()
-        for mine, theirs in ((newer.counts, older.counts), (newer.unsure, older.unsure)):
-            for event_id, n in theirs.items():
-                mine[event_id] = mine.get(event_id, 0) + n
+        newer.counts = _sums(older.counts, newer.counts)
+        newer.unsure = _sums(older.unsure, newer.unsure)
         newer.other += older.other
         newer.invalid += older.invalid
         newer.merged = True
         del self._by_edges[older.start, older.end]
         self._cells -= before - newer.cells()
+
+
+def _sums(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """Add the smaller to the larger: what has been merged over and over is not copied again."""
+    small, large = sorted((one, other), key=len)
+    for event_id, n in small.items():
+        large[event_id] = large.get(event_id, 0) + n
+    return large

@@ -67,6 +67,47 @@ def test_merging_is_news_with_its_amount(monkeypatch):
     assert pending.take_news() == ([], 5)
 
 
+def test_what_merges_again_and_again_is_news_once(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 10)
+    pending = pending_of()
+    for minute in range(200):
+        add(pending, "x", T + minute * 60)
+    pending.drain()
+    _, blurred = pending.take_news()
+
+    assert 180 <= blurred <= 199
+
+
+def test_ids_declared_beforehand_stay_within_bounds_after_a_flood_of_others(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 1000)
+    declared = [f"declared{n}" for n in range(10)]
+    pending = pending_of(declared=declared)
+    for n in range(2000):
+        add(pending, f"id{n}")
+    for minute in range(500):
+        for event_id in declared:
+            add(pending, event_id, T + minute * 60)
+    pending.drain()
+
+    assert pending._stretches._cells <= 1100
+    assert len(pending._stretches._by_edges) <= 11
+    assert_accounted(pending, 7000)
+
+
+def test_merging_a_large_stretch_over_and_over_takes_no_time():
+    """It was copied with every new stretch: 12 ms a record, on the thread that logs."""
+    pending = pending_of()
+    for n in range(batches.MAX_CELLS):
+        add(pending, f"id{n}")
+    pending.drain()
+    with stopped_after(20):
+        for minute in range(5000):
+            add(pending, "x", T + minute * 60)
+        pending.drain()
+
+    assert_accounted(pending, batches.MAX_CELLS + 5000)
+
+
 def test_one_huge_stretch_keeps_its_total_as_other(monkeypatch):
     monkeypatch.setattr(batches, "MAX_CELLS", 3)
     pending = pending_of()
