@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import steps
-from ecl_logging.stores.protocols import Batch, Bucket, Definition, Finished, Reply, Source
+from ecl_logging.stores.protocols import (
+    SOURCE_SECONDS,
+    Batch,
+    Bucket,
+    Definition,
+    Finished,
+    Reply,
+    Source,
+)
 
 __all__ = ["MemoryStore"]
 
 
+_T = TypeVar("_T")
+
+
 class _MemoryTables:
-    """The tables as dicts. The steps write only when nothing can fail any more."""
+    """The tables as dicts, which are replaced and never changed once a step is over.
+
+    So a copy costs little, and a step works on one: it becomes the store's in one assignment.
+    """
 
     def __init__(self) -> None:
         self.definitions: dict[str, Definition] = {}
@@ -24,6 +38,13 @@ class _MemoryTables:
         self.buckets: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
         self._rotated: dict[tuple[str, str], int] = {}
         self._pruned: dict[str, float] = {}
+
+    def copied(self) -> _MemoryTables:
+        """Return tables of their own with the same content."""
+        copy = _MemoryTables()
+        for name, table in vars(self).items():
+            setattr(copy, name, table.copy())
+        return copy
 
     def definition(self, group: str) -> Definition | None:
         return self.definitions.get(group)
@@ -38,7 +59,7 @@ class _MemoryTables:
         return self.sources.get(group, {}).get(source)
 
     def save_source(self, group: str, source: Source) -> None:
-        self.sources.setdefault(group, {})[source.source] = source
+        self.sources[group] = self.sources.get(group, {}) | {source.source: source}
 
     def cells(
         self, group: str, interval: str, start: int, ids: Collection[str]
@@ -58,15 +79,15 @@ class _MemoryTables:
         return sum(1 for cell in bucket if cell[0] != "@" and cell not in declared)
 
     def add(self, group: str, interval: str, start: int, counts: Mapping[str, int]) -> None:
-        buckets = self.buckets.setdefault((group, interval), {})
-        bucket = buckets.setdefault(start, {})
+        bucket = self.bucket(group, interval, start).copy()
         for cell, n in counts.items():
             bucket[cell] = bucket.get(cell, 0) + n
+        buckets = self.buckets.get((group, interval), {})
+        self.buckets[group, interval] = buckets | {start: bucket}
 
     def drop_before(self, group: str, interval: str, start: int) -> None:
         buckets = self.buckets.get((group, interval), {})
-        for old in [at for at in buckets if at < start]:
-            del buckets[old]
+        self.buckets[group, interval] = {at: buckets[at] for at in buckets if at >= start}
 
     def stored_intervals(self, group: str) -> Iterable[str]:
         return [text for name, text in self.buckets if name == group]
@@ -96,59 +117,54 @@ class MemoryStore:
         self.shown = shown
         self._clock = clock
         self._lock = threading.RLock()
-        self._is_busy = False
         self._tables = _MemoryTables()
 
-    @contextlib.contextmanager
-    def _step(self) -> Iterator[None]:
-        """One atomic step. Takes microseconds, whatever a `timeout` would allow."""
+    def _write(self, step: Callable[[_MemoryTables], _T]) -> _T:
+        """Take one atomic step, which takes microseconds whatever a `timeout` would allow."""
         with self._lock:
-            if self._is_busy:
-                raise StoreUnavailable(f"{self.shown}: is in use by what a signal interrupted")
-            try:
-                self._is_busy = True
-                yield
-            finally:
-                self._is_busy = False
+            before = self._tables
+            tables = before.copied()
+            result = step(tables)
+            if self._tables is not before:
+                raise StoreUnavailable(f"{self.shown}: a signal handler wrote in between")
+            self._tables = tables
+        return result
 
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
     ) -> Definition:
-        with self._step():
-            return steps.define(self._tables, wanted, replace=replace, now=self._clock())
+        return self._write(
+            lambda tables: steps.define(tables, wanted, replace=replace, now=self._clock())
+        )
 
     def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
-        with self._step():
-            return steps.apply(self._tables, batch, now=self._clock())
+        return self._write(lambda tables: steps.apply(tables, batch, now=self._clock()))
 
     def groups(self) -> list[str]:
-        with self._step():
-            return sorted(self._tables.definitions)
+        return sorted(self._tables.definitions)
 
     def definition(self, group: str, *, timeout: float = 5.0) -> Definition | None:
-        with self._step():
-            return self._tables.definition(group)
+        return self._tables.definition(group)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
-        with self._step():
-            current = interval.start_of(int(self._clock()))
-            starts = [current - age * interval.seconds for age in ages]
-            return [
-                Bucket(at, dict(self._tables.bucket(group, interval.text, at))) for at in starts
-            ]
+        tables = self._tables
+        current = interval.start_of(int(self._clock()))
+        starts = [current - age * interval.seconds for age in ages]
+        buckets = [(at, tables.bucket(group, interval.text, at)) for at in starts]
+        return [
+            Bucket(at, {cell: n for cell, n in cells.items() if isinstance(n, int)})
+            for at, cells in buckets
+        ]
 
     def sources(self, group: str) -> list[Source]:
-        with self._step():
-            since = self._clock() - steps.SOURCE_SECONDS
-            return [s for s in self._tables.sources.get(group, {}).values() if s.at >= since]
+        since = self._clock() - SOURCE_SECONDS
+        return [s for s in self._tables.sources.get(group, {}).values() if s.at >= since]
 
     def rotate(self, group: str) -> list[Finished]:
-        with self._step():
-            return steps.rotate(self._tables, group, now=self._clock())
+        return self._write(lambda tables: steps.rotate(tables, group, now=self._clock()))
 
     def close(self) -> None:
         """Nothing to let go of: what was counted stays for as long as the object."""
 
     def after_fork(self) -> None:
         self._lock = threading.RLock()
-        self._is_busy = False

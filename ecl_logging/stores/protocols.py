@@ -16,13 +16,18 @@ from typing import Protocol, runtime_checkable
 from ecl_logging.intervals import Interval
 
 __all__ = [
+    "AHEAD_SECONDS",
     "APPLIED",
     "DUPLICATE",
     "GAP",
     "INVALID",
     "LATE",
+    "MAX_BAD_CELLS",
     "MAX_BATCH_IDS",
+    "MAX_CELL",
     "OTHER",
+    "PRUNE_SECONDS",
+    "SOURCE_SECONDS",
     "UNDEFINED",
     "Batch",
     "Bucket",
@@ -36,6 +41,21 @@ __all__ = [
 
 MAX_BATCH_IDS = 2000
 """The most event IDs one batch may have, which bounds how long a store is held by it."""
+
+MAX_BAD_CELLS = 100
+"""So many spoilt cells a reply names, however many there are."""
+
+MAX_CELL = 2**63 - 1
+"""The largest count of a cell."""
+
+AHEAD_SECONDS = 5
+"""How far ahead of the store's clock a bucket may start and still be a bucket of its own."""
+
+SOURCE_SECONDS = 7 * 86400
+"""A source that was silent for so long is forgotten."""
+
+PRUNE_SECONDS = 3600
+"""So often, at most, a store looks for what it can forget."""
 
 # Cells of a bucket that are no event IDs; no ID can start with '@'.
 LATE = "@late"  # events older than the interval's history
@@ -78,7 +98,7 @@ class Batch:
     group: str
     source: str  # 128 random bits as 32 hexadecimal digits
     number: int  # of this batch among its source's, from 1
-    total: int  # events in all batches of the source, this one included
+    total: int  # events of the source that the store has counted, and those of this batch
     version: int  # of the definition by which it was cut
     start: int  # of its stretch, in Unix seconds
     intervals: tuple[Interval, ...]  # to count it in: its stretch lies in one bucket of each
@@ -92,12 +112,12 @@ class Reply:
     status: str
     version: int = 0  # of the group's newest definition
     number: int = 0  # the source's last batch that was applied
-    total: int = 0  # and the running total that it carried
+    total: int = 0  # and the running total that it carried; on a gap, less what was dropped
     late: int = 0  # counted as `@late` in some interval
     ahead: int = 0  # dated ahead of the store's clock, counted in its current bucket
     other: int = 0  # counted as `@other` in some interval
     dropped: int = 0  # no interval's cell could take them
-    bad_cells: tuple[str, ...] = ()  # `<interval> <id>` of cells that hold no usable number
+    bad_cells: tuple[str, ...] = ()  # `<interval> <id>` of spoilt cells, MAX_BAD_CELLS at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +169,10 @@ class Store(Protocol):
     ) -> Definition:
         """Make the group known, and return its definition.
 
-        What the store has and what is wanted are united: events, measures, intervals (by
-        length; the text that came first stays), the larger history and max_events. With
-        `replace` the definition becomes the wanted one. A change makes a new version.
+        What the store has and what is wanted are united: events, measures, intervals, the
+        larger history and max_events, and cur_last_keys if either has it. With `replace` the
+        definition becomes the wanted one. In both cases intervals are one by their length, and
+        the text that came first stays: counts are kept under it. A change makes a new version.
         """
 
     def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
@@ -159,13 +180,17 @@ class Store(Protocol):
 
         A cell goes to the bucket of the batch's start. An interval whose history is over
         counts the batch under `@late` of its current bucket; a bucket that starts more than
-        5 s ahead of the store's clock is replaced by the current one. Undeclared IDs beyond
-        `max_events` in a bucket count under `@other`. A cell that holds no number, or cannot
-        hold the sum, is passed over and reported.
+        AHEAD_SECONDS ahead of the store's clock is replaced by the current one. Undeclared IDs
+        beyond `max_events` in a bucket count under `@other`. A cell that holds no number, or
+        cannot hold the sum, is passed over and reported. A bucket lives until `history` + 2
+        intervals after its end.
         """
 
     def groups(self) -> list[str]:
-        """Names of the groups that were defined here, sorted."""
+        """Names of the groups that were defined here, sorted.
+
+        One that is being defined this moment may be here and have no definition yet.
+        """
 
     def definition(self, group: str, *, timeout: float = 5.0) -> Definition | None:
         """The group's newest definition; None for a group that was never defined."""
@@ -174,7 +199,7 @@ class Store(Protocol):
         """Buckets by age: 0 is the one in which the store's clock is, 1 the one before.
 
         A bucket in which nothing was counted has no cells. Cells that hold no number are
-        left out. Nothing is written.
+        left out. Each bucket is seen whole; batches may come between two. Nothing is written.
         """
 
     def sources(self, group: str) -> list[Source]:
@@ -183,7 +208,8 @@ class Store(Protocol):
     def rotate(self, group: str) -> list[Finished]:
         """Buckets that ended since the last call, oldest first, at most `history` of them.
 
-        Each is returned to one caller only, however many there are, in all processes.
+        Each is returned to one caller only, however many there are, in all processes; where
+        the reply to it is lost, to nobody.
         """
 
     def close(self) -> None:

@@ -12,11 +12,16 @@ from typing import Protocol
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import (
+    AHEAD_SECONDS,
     APPLIED,
     DUPLICATE,
     GAP,
     LATE,
+    MAX_BAD_CELLS,
+    MAX_CELL,
     OTHER,
+    PRUNE_SECONDS,
+    SOURCE_SECONDS,
     UNDEFINED,
     Batch,
     Definition,
@@ -26,16 +31,7 @@ from ecl_logging.stores.protocols import (
     events_in,
 )
 
-__all__ = ["SOURCE_SECONDS", "Tables", "apply", "define", "rotate", "united"]
-
-AHEAD_SECONDS = 5
-"""How far ahead of the store's clock a bucket may start and still be a bucket of its own."""
-
-MAX_CELL = 2**63 - 1
-SOURCE_SECONDS = 7 * 86400
-"""A source that was silent for so long is forgotten."""
-
-PRUNE_SECONDS = 3600
+__all__ = ["Tables", "apply", "define", "rotate", "united"]
 
 
 class Tables(Protocol):
@@ -72,15 +68,23 @@ def united(known: Definition, wanted: Definition) -> Definition:
         measures=known.measures | wanted.measures,
         history=max(known.history, wanted.history),
         max_events=max(known.max_events, wanted.max_events),
+        cur_last_keys=known.cur_last_keys or wanted.cur_last_keys,
     )
+
+
+def _replaced(known: Definition, wanted: Definition) -> Definition:
+    """Return the wanted definition, with the text of each interval as it was."""
+    texts = {interval.seconds: interval for interval in known.intervals}
+    intervals = tuple(texts.get(interval.seconds, interval) for interval in wanted.intervals)
+    return dataclasses.replace(wanted, intervals=intervals, version=known.version)
 
 
 def define(tables: Tables, wanted: Definition, *, replace: bool, now: float) -> Definition:
     """Unite or replace a group's definition; see `Store.define`."""
     known = tables.definition(wanted.group)
-    changed = wanted if known is None or replace else united(known, wanted)
+    changed = wanted
     if known is not None:
-        changed = dataclasses.replace(changed, version=known.version)
+        changed = _replaced(known, wanted) if replace else united(known, wanted)
         if changed == known:
             return known
     # Also larger than any version from before the store was emptied, so that a program
@@ -101,7 +105,8 @@ def apply(tables: Tables, batch: Batch, *, now: float) -> Reply:
     if known and batch.number <= number:
         return dataclasses.replace(known.reply, status=DUPLICATE, version=definition.version)
     if batch.number != number + 1:
-        return Reply(GAP, definition.version, number, total)
+        counted = total - known.reply.dropped if known else 0
+        return Reply(GAP, definition.version, number, counted)
     additions = _Additions(tables, batch, definition, now)
     reply = additions.reply()
     additions.write()
@@ -189,7 +194,7 @@ class _Additions:
             ahead=events if self._ahead else 0,
             other=sum(counts.get(event_id, 0) for event_id in self._other),
             dropped=events - events_in(taken),
-            bad_cells=tuple(dict.fromkeys(self._bad)),
+            bad_cells=tuple(dict.fromkeys(self._bad))[:MAX_BAD_CELLS],
         )
 
     def write(self) -> None:

@@ -6,8 +6,10 @@ import contextlib
 import os
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -66,11 +68,13 @@ class Connections:
         IMMEDIATE, because one that begins by reading fails at its first write when another
         process has written since, without waiting.
         """
-        path = self._find_path()
+        path, deadline = self._find_path(), time.monotonic() + timeout
         with _translated(path), contextlib.ExitStack() as inside:
             connection, identity = _when_unlocked(lambda: self._begin(path, inside), timeout)
-            connection.execute(f"PRAGMA busy_timeout = {_milliseconds(timeout)}")
+            # From here on only readers can hold it up, and only waiting inside is left.
+            _wait_until(deadline, connection)
             yield connection
+            _wait_until(deadline, connection)
             connection.execute("COMMIT")
             self._idle.append((connection, identity))
 
@@ -127,6 +131,9 @@ class Connections:
 # Not the module's own generator: its numbers belong to the program, which may have seeded it.
 _random = random.SystemRandom()
 
+# A foreign writer can leave bytes that are no UTF-8: one spoilt cell, not an error of the step.
+_text = partial(str, encoding="utf-8", errors="replace")
+
 _BUSY_MILLISECONDS = 10
 _LONGEST_PAUSE = 0.01  # seconds; longer ones leave the file to whoever writes all the time
 _T = TypeVar("_T")
@@ -156,8 +163,10 @@ def _is_locked(error: sqlite3.Error) -> bool:
     return bool(name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")))
 
 
-def _milliseconds(timeout: float) -> int:
-    return max(1, int(timeout * 1000))
+def _wait_until(deadline: float, connection: sqlite3.Connection) -> None:
+    """Have the connection wait for others until `deadline`."""
+    milliseconds = max(1, int((deadline - time.monotonic()) * 1000))
+    connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def _begin_to_read(path: str, inside: contextlib.ExitStack) -> sqlite3.Connection:
@@ -193,6 +202,7 @@ def _open_to_write(path: str, *, private: bool) -> tuple[sqlite3.Connection, tup
     if private:
         _create_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     with _closed_on_error(connection):
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
         is_new = not is_ours(connection)
@@ -224,10 +234,17 @@ def _choose_journal_mode(connection: sqlite3.Connection, *, is_new: bool) -> Non
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
 
 
+_creating = threading.RLock()
+
+
 def _create_private(path: str) -> None:
-    """Create folder (0700) and file (0600); what exists is left as it is."""
+    """Create folder (0700) and file (0600); what exists is left as it is.
+
+    One thread at a time: closing a descriptor of the file takes away the locks that another
+    thread's SQLite has on it by then.
+    """
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
+    with _creating, contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
@@ -256,6 +273,7 @@ def _open_existing(path: str, mode: str) -> sqlite3.Connection:
         isolation_level=None,
         uri=True,
     )
+    connection.text_factory = _text
     with _closed_on_error(connection):
         if not is_ours(connection):  # its writer is just about to create the tables
             connection.close()

@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import steps
-from ecl_logging.stores.protocols import Batch, Bucket, Definition, Finished, Reply, Source
+from ecl_logging.stores.protocols import (
+    SOURCE_SECONDS,
+    Batch,
+    Bucket,
+    Definition,
+    Finished,
+    Reply,
+    Source,
+)
 from ecl_logging.stores.sqlite.connection import Connections
 from ecl_logging.stores.sqlite.tables import SqliteTables
 
@@ -78,9 +86,7 @@ class SqliteStore:
 
     def sources(self, group: str) -> list[Source]:
         with self._connections.reading(_READ_SECONDS) as connection:
-            return SqliteTables(connection).sources(
-                group, since=self._clock() - steps.SOURCE_SECONDS
-            )
+            return SqliteTables(connection).sources(group, since=self._clock() - SOURCE_SECONDS)
 
     def rotate(self, group: str) -> list[Finished]:
         with self._connections.writing(_READ_SECONDS) as connection:
