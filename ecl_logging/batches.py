@@ -9,11 +9,10 @@ them with the lock held. So the sums add up whenever somebody looks.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,10 @@ DROP_REASONS = (
 )
 
 DRAIN_AT = 10_000
-"""So many arrivals may wait; then whoever adds one drains them. About 1 MiB."""
+"""So many arrivals may wait; then the thread is woken to drain them. About 1 MiB."""
+
+CROWD = 20_000
+"""So many, and the thread does not come: whoever adds one drains some."""
 
 MAX_CELLS = 100_000
 """So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged."""
@@ -66,7 +68,7 @@ class PendingCounts:
 
     Arrivals are appended to a deque: one call into C, which neither another thread nor a
     signal handler can see half done, so counting needs no lock. All else happens with the
-    lock held; a thread that logs never waits for it.
+    lock held, in the flusher's thread as a rule; a thread that logs never waits for it.
     """
 
     def __init__(
@@ -83,7 +85,6 @@ class PendingCounts:
     def reset(self) -> None:
         """Start with nothing, as a forked child does. Takes no lock: a new one is made."""
         self._lock = threading.RLock()
-        self._is_busy = False  # with the lock held: this thread was interrupted at its work
         self.arrivals.clear()
         self.ledger = Ledger()
         self._stretches = Stretches(MAX_CELLS)
@@ -94,25 +95,19 @@ class PendingCounts:
         self._most = 0  # the largest of them
         self._invalid_reasons: dict[str, bool] = {}  # reason -> already told
 
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        with self._lock:
-            if self._is_busy:
-                raise Interrupted
-            try:
-                self._is_busy = True
-                yield
-            finally:
-                self._is_busy = False
+    def _held(self) -> threading.RLock:
+        """Return the lock, to be held by `with`.
+
+        Raises Interrupted where this thread holds it already. (`with` takes a lock and lets go
+        of it without a moment in between at which a signal handler could raise.)
+        """
+        if self.is_interrupted():
+            raise Interrupted
+        return self._lock
 
     def is_interrupted(self) -> bool:
         """Whether this thread is at work here: a signal handler has come in between."""
-        if not self._lock.acquire(blocking=False):
-            return False  # another thread is
-        try:
-            return self._is_busy
-        finally:
-            self._lock.release()
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # as Condition does
 
     # --- in
 
@@ -124,30 +119,33 @@ class PendingCounts:
         """Watch for one ID to reach `sync_limit` between two flushes."""
         self._limit = sync_limit
 
-    def try_drain(self) -> int | None:
-        """Drain unless somebody is at it. Return how many may arrive before the next time.
-
-        0 means that an ID has reached the limit; None that somebody else is draining.
-        """
-        if not self._lock.acquire(blocking=False):
-            return None
+    def try_drain(self, most: int) -> None:
+        """Drain so many, unless somebody is at it. For threads that log: never waits."""
+        if self.is_interrupted():
+            return
         try:
-            with self._held():
-                self._drain()
-                return DRAIN_AT if not self._limit else max(0, self._limit - self._most)
-        except Interrupted:
-            return None
+            if self._lock.acquire(blocking=False):
+                self._drain(most)
         finally:
-            self._lock.release()
+            # In line, because a signal handler can raise where a function is entered: the lock
+            # must not be left behind.
+            try:  # noqa: SIM105 - as said
+                self._lock.release()
+            except RuntimeError:
+                pass  # it was not had
+
+    def room_to_limit(self) -> int | None:
+        """How many may be counted before an ID can have reached the limit; None without one."""
+        return max(0, self._limit - self._most) if self._limit else None
 
     def drain(self) -> bool:
         """Drain; return whether there is anything to send."""
         with self._held():
             self._drain()
-            return self._stretches.has_any()
+            return self._frozen is not None or self._stretches.has_any()
 
-    def _drain(self) -> None:
-        """Move arrivals into their stretches. Call with the lock held.
+    def _drain(self, most: int | None = None) -> None:
+        """Move arrivals into their stretches, all or so many. Call with the lock held.
 
         Each is taken away when it has been counted, not before: a signal handler can raise in
         here, and what it finds in hand would be lost.
@@ -156,7 +154,8 @@ class PendingCounts:
         popleft = arrivals.popleft
         stretch = self._stretches.latest
         start, end, counts = stretch.start, stretch.end, stretch.counts
-        for _ in range(len(arrivals)):
+        waiting = len(arrivals)
+        for _ in range(waiting if most is None else min(waiting, most)):
             event_id, n, created = arrivals[0]
             try:
                 is_latest = start <= created < end
@@ -302,7 +301,10 @@ class PendingCounts:
                 self._drain()
                 return self._snapshot()
         except Interrupted:
-            return self._snapshot()
+            ledger, pending = self._snapshot()
+            # An event may be in hand, counted and not yet noted as such.
+            ledger.counted = ledger.applied + pending + sum(ledger.dropped.values())
+            return ledger, pending
 
     def _snapshot(self) -> tuple[Ledger, int]:
         ledger = dataclasses.replace(self.ledger, dropped=dict(self.ledger.dropped))

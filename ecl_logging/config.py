@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ecl_logging.documents import UnreadableFile, file_name, read_yaml
+from ecl_logging.documents import file_name, read_yaml
 from ecl_logging.errors import ConfigError
 from ecl_logging.settings import Config, GroupConfig, RuleConfig, find_interval
 from ecl_logging.validation import check_section
@@ -18,7 +18,6 @@ __all__ = [
     "Config",
     "GroupConfig",
     "RuleConfig",
-    "UnreadableFile",
     "config_from",
     "find_interval",
     "plain",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
-from ecl_logging.batches import DRAIN_AT, Ledger, PendingCounts
+from ecl_logging.batches import CROWD, DRAIN_AT, Interrupted, Ledger, PendingCounts
+from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, amount_of, text_of
 from ecl_logging.flusher import Flusher
-from ecl_logging.sender import STEP_SECONDS, Sender
+from ecl_logging.sender import Sender
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition
 
 __all__ = ["GroupCounter"]
 
 _DEFAULT_SYNC_SECONDS = 1.0
+_AT_ONCE = 1000  # arrivals that a thread drains that logs: half a millisecond
 
 
 class GroupCounter:
@@ -36,11 +39,14 @@ class GroupCounter:
 
     def batch_by(self, sync_interval: float | None, sync_limit: int | None) -> None:
         """Set how a handler's events are batched where the group's definition says nothing."""
-        self.period = self.config.sync_interval or sync_interval or _DEFAULT_SYNC_SECONDS
-        self._limit = self.config.sync_limit or (sync_limit if self.is_direct else None)
+        self._period = self.config.sync_interval or sync_interval or _DEFAULT_SYNC_SECONDS
+        self._limit = self.config.sync_limit or sync_limit
         self._pending.limit_to(self._limit)
-        self._drain_at = 0  # so many arrivals bring the next one to `_notice`
-        self.next_flush = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._notice_at = 0  # so many arrivals bring the next one to `_notice`
+        self._next_flush = 0.0  # time.monotonic()
 
     # --- events
 
@@ -53,7 +59,7 @@ class GroupCounter:
             and count == 1
         ):
             self._append((event_id, 1, created))
-            if len(self._arrivals) >= self._drain_at:
+            if len(self._arrivals) >= self._notice_at:
                 self._notice()
             return
         try:
@@ -74,29 +80,30 @@ class GroupCounter:
         self._notice()
 
     def write_through(self) -> None:
-        """Write what has arrived, and wait for one round trip at most."""
-        if self._flusher.is_ending:
-            return  # `_notice` has seen to it
-        if not self._flusher.outage.may_try() or not self._sender.flush(STEP_SECONDS):
-            self._notice()
+        """Have what has arrived written, and wait for one round trip at most."""
+        if not self._flusher.is_ending and self._flusher.outage.may_try():
+            self._flusher.flush_one(self, STEP_SECONDS)
 
     def _notice(self) -> None:
-        """See to the arrivals, on the thread that logs."""
+        """See that somebody sees to the arrivals. On the thread that logs: takes no lock."""
         if self._flusher.is_ending:
             self._flusher.count_at_the_end(self)
             return
-        is_running = self._flusher.be_running()
-        if self._limit is None and len(self._arrivals) < DRAIN_AT:
-            if is_running:
-                self._drain_at = DRAIN_AT
-            return
-        room = self._pending.try_drain()
-        if room is None:
-            return
-        if room == 0:
-            self.next_flush = 0.0
-            self._flusher.wake()
-        self._drain_at = max(1, room)
+        waiting = len(self._arrivals)
+        if self._flusher.be_running():
+            if self._notice_at == 0:
+                self._notice_at = min(self._limit or DRAIN_AT, DRAIN_AT)
+                self._next_flush = 0.0  # the first event of all is sent at once
+                self._flusher.wake()
+            elif waiting >= self._notice_at:
+                self._flusher.wake()
+        if waiting >= CROWD:
+            self._pending.try_drain(_AT_ONCE)
+
+    def begin(self) -> None:
+        """Have the thread running: a program has begun to log."""
+        if not self._flusher.is_ending:
+            self._flusher.be_running()
 
     # --- IDs
 
@@ -112,33 +119,61 @@ class GroupCounter:
     @property
     def wanted(self) -> Definition:
         """What this process wants the group's definition to have."""
-        return self._sender.wanted
+        return self._sender.definition.wanted
 
     def expect(self, event_ids: Iterable[str]) -> None:
         """Know these IDs; the store is told with the next flush."""
-        self._sender.expect(event_ids)
+        self._sender.definition.expect(event_ids)
 
     def declare(self, event_ids: Iterable[str]) -> bool:
         """Know these IDs and tell the store. Waits for it; False where that has to wait."""
-        return self._sender.declare(event_ids)
+        try:
+            self.expect(event_ids)
+        except Interrupted:
+            return False  # in a signal handler, amid our own work
+        self.begin()
+        return self._flusher.flush_one(self, STEP_SECONDS)
 
-    # --- sending and ending
+    # --- sending and ending; called by the flusher
+
+    def is_due(self) -> bool:
+        """Take a look at what has arrived: whether it is time to flush."""
+        waiting = len(self._arrivals)
+        if self._sender.definition.stored is not None or waiting >= DRAIN_AT:
+            # Not before the definition is known: it decides how arrivals are cut.
+            self._pending.drain()
+            waiting = 0
+        room = self._pending.room_to_limit()
+        if self._notice_at and not self._flusher.is_ending:
+            self._notice_at = DRAIN_AT if room is None else min(max(1, room), DRAIN_AT)
+        if room is not None and waiting >= room:
+            return True
+        return time.monotonic() >= self._next_flush
+
+    def seconds_to_flush(self) -> float:
+        """How long it is until the next flush."""
+        return self._next_flush - time.monotonic()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send what is pending. Waits for the store; True when nothing is left."""
+        self._next_flush = time.monotonic() + self._period
         return self._sender.flush(timeout)
 
     def end_batching(self) -> None:
         """Bring every arrival from now on to `_notice`."""
-        self._drain_at = 0
+        self._notice_at = 0
 
     def is_interrupted(self) -> bool:
         """Whether this thread is at work here: a signal handler has come in between."""
         return self._pending.is_interrupted()
 
+    def has_arrivals(self) -> bool:
+        """Whether anything has arrived that nobody has looked at."""
+        return bool(self._arrivals)
+
     def drop_arrivals(self) -> None:
         """Book what came after the end."""
-        self._pending.try_drain()
+        self._pending.try_drain(_AT_ONCE)
 
     def give_up(self, *, closed: bool) -> int:
         """Drop what is pending as `shutdown`; return how many events that was.
@@ -153,10 +188,13 @@ class GroupCounter:
         """Start with nothing pending. Called in the child; only assigns."""
         self._pending.reset()
         self._sender.reset()
-        self._drain_at = 0
-        self.next_flush = 0.0
+        self._begin()
 
     # --- looking at it
+
+    def has_pending(self) -> bool:
+        """Whether there are events that the store has not confirmed."""
+        return self.snapshot()[1] > 0
 
     def snapshot(self) -> tuple[Ledger, int]:
         """Where the group's events went, and how many are pending."""

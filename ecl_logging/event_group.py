@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
+from ecl_logging.flusher import Flusher
+from ecl_logging.problems import shown
 from ecl_logging.settings import find_interval
-from ecl_logging.stores.protocols import Definition, Store
+from ecl_logging.stores.protocols import Definition
+from ecl_logging.stores.steps import united
 from ecl_logging.views import CURRENT, LAST, read_views
 
 __all__ = ["DummyEventGroup", "EventGroup"]
@@ -22,10 +24,10 @@ class EventGroup:
     Made by `EventCountLogger.get_group`.
     """
 
-    def __init__(self, counter: GroupCounter, store: Callable[[], Store]) -> None:
+    def __init__(self, counter: GroupCounter, flusher: Flusher) -> None:
         self.name = counter.config.name
         self._counter = counter
-        self._store = store
+        self._flusher = flusher
 
     def log(self, event_id: object, count: object = 1) -> None:
         """Count an event, `count` times. Never raises.
@@ -46,8 +48,11 @@ class EventGroup:
     # --- sending
 
     def sync(self, timeout: float | None = None) -> bool:
-        """Write everything that is pending now. Waits for the store; True when nothing is left."""
-        return self._counter.flush(timeout)
+        """Write everything that is pending now. Waits for the store; True when nothing is left.
+
+        It waits for `timeout` seconds at most.
+        """
+        return self._flusher.flush_one(self._counter, timeout)
 
     def declare_event_id(self, event_id: object) -> None:
         """Make an ID known to every process that counts in the group; see `declare_event_ids`."""
@@ -62,11 +67,13 @@ class EventGroup:
         if isinstance(event_ids, str):
             raise ConfigError("declare_event_ids takes a list of IDs; declare_event_id takes one")
         problems, texts = [], []
-        for event_id in event_ids:
+        for index, event_id in enumerate(event_ids):
             try:
                 texts.append(text_of(event_id))
             except InvalidEvent as reason:
-                problems.append(f"group {self.name}: event ID {reason}")
+                problems.append(
+                    f"group {self.name}: event_ids[{index}]: {shown(event_id)} {reason}"
+                )
         if problems:
             raise ConfigError(problems)
         self._counter.declare(texts)
@@ -82,16 +89,19 @@ class EventGroup:
         """
         return self._counts(interval, CURRENT if current else LAST)
 
-    def get_last_count(self, event_id: str, interval: str) -> int:
-        """Return one ID's count in the last finished bucket; see `get_counts`."""
-        return self.get_counts(interval).get(event_id, 0)
+    def get_last_count(self, event_id: object, interval: str) -> int:
+        """Return one ID's count in the last finished bucket. Waits and raises as `get_counts`."""
+        return self.get_counts(interval).get(text_of(event_id), 0)
 
-    def get_current_count(self, event_id: str, interval: str) -> int:
-        """Return one ID's count in the current bucket; see `get_counts`."""
-        return self.get_counts(interval, current=True).get(event_id, 0)
+    def get_current_count(self, event_id: object, interval: str) -> int:
+        """Return one ID's count in the current bucket. Waits and raises as `get_counts`."""
+        return self.get_counts(interval, current=True).get(text_of(event_id), 0)
 
-    def get_current_counts(self, event_id: str) -> dict[str, int]:
-        """Return one ID's count in the current bucket of each interval, as {'5s': 3, ...}."""
+    def get_current_counts(self, event_id: object) -> dict[str, int]:
+        """Return one ID's count in the current bucket of each interval, as {'5s': 3, ...}.
+
+        Waits and raises as `get_counts` does.
+        """
         intervals = self._definition().intervals
         return {i.text: self.get_current_count(event_id, i.text) for i in intervals}
 
@@ -105,21 +115,23 @@ class EventGroup:
         return self._read(interval, range(min(most, most if n is None else max(0, n)), 0, -1))
 
     def _counts(self, interval: str, age: int) -> dict[str, int]:
-        if age == CURRENT:
+        if age == CURRENT and self._counter.has_pending():
             self.sync()
         return self._read(interval, [age])[0][1]
 
     def _read(self, interval: str, ages: Sequence[int]) -> list[tuple[int, dict[str, int]]]:
         definition = self._definition()
         found = find_interval(interval, definition.intervals, self.name)
-        views = read_views(self._store(), self.name, found, declared=definition.events, ages=ages)
+        views = read_views(
+            self._flusher.store, self.name, found, declared=definition.events, ages=ages
+        )
         return [(view.start, view.counts) for view in views]
 
     def _definition(self) -> Definition:
-        """The store's, with the IDs that it has not been told yet."""
+        """The store's, with what it has not been told yet."""
         wanted = self._counter.wanted
-        stored = self._store().definition(self.name)
-        return replace(stored, events=stored.events | wanted.events) if stored else wanted
+        stored = self._flusher.store.definition(self.name)
+        return united(stored, wanted) if stored is not None else wanted
 
 
 class DummyEventGroup:
@@ -144,15 +156,15 @@ class DummyEventGroup:
         """Return no counts."""
         return {}
 
-    def get_last_count(self, event_id: str, interval: str) -> int:
+    def get_last_count(self, event_id: object, interval: str) -> int:
         """Return 0."""
         return 0
 
-    def get_current_count(self, event_id: str, interval: str) -> int:
+    def get_current_count(self, event_id: object, interval: str) -> int:
         """Return 0."""
         return 0
 
-    def get_current_counts(self, event_id: str) -> dict[str, int]:
+    def get_current_counts(self, event_id: object) -> dict[str, int]:
         """Return no counts."""
         return {}
 

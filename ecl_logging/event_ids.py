@@ -9,7 +9,15 @@ import math
 from enum import Enum
 from typing import Any
 
-__all__ = ["MAX_COUNT", "MAX_LENGTH", "InvalidEvent", "amount_of", "check_text", "text_of"]
+__all__ = [
+    "MAX_COUNT",
+    "MAX_LENGTH",
+    "NO_GROUP",
+    "InvalidEvent",
+    "amount_of",
+    "check_text",
+    "text_of",
+]
 
 MAX_LENGTH = 200
 """The most characters an event ID may have."""
@@ -20,6 +28,13 @@ MAX_COUNT = 2**53
 _NO_COUNT = "has a count that is no whole number from 0 to 2^53"
 
 
+class _NoGroup:
+    """Stands for the ID of an event whose `event_group` names no group."""
+
+
+NO_GROUP = _NoGroup()
+
+
 class InvalidEvent(Exception):  # noqa: N818 - a finding, caught by whoever counts it
     """The value cannot be counted; `args[0]` is the reason, with nothing of the value in it."""
 
@@ -27,8 +42,8 @@ class InvalidEvent(Exception):  # noqa: N818 - a finding, caught by whoever coun
 def text_of(value: object) -> str:
     """Return the event ID that `value` stands for; raise `InvalidEvent` for what is none.
 
-    Text stays as it is, a whole number becomes its decimal text, an Enum with a text value
-    that value. A subclass of str is copied, so that what it overrides does not matter.
+    Text stays as it is, a whole number (an IntEnum, too) becomes its decimal text, an Enum with
+    a text value that value. A subclass of str is copied, so that what it overrides does not matter.
     """
     text = value if type(value) is str else _plain_text(value)
     check_text(text)
@@ -38,7 +53,7 @@ def text_of(value: object) -> str:
 def _plain_text(value: Any) -> str:
     # By type(), because an object may say what it likes of its __class__.
     kind = type(value)
-    if issubclass(kind, Enum):
+    if issubclass(kind, Enum) and not issubclass(kind, int):
         value = value.value
         kind = type(value)
         if not issubclass(kind, str):
@@ -53,6 +68,8 @@ def _plain_text(value: Any) -> str:
         if abs(value) >= 10**MAX_LENGTH:
             raise InvalidEvent(f"is longer than {MAX_LENGTH} characters")
         return int.__repr__(value)
+    if kind is _NoGroup:
+        raise InvalidEvent("names a group that is not configured")
     raise InvalidEvent("is neither text nor a whole number")
 
 

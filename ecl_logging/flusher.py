@@ -1,6 +1,7 @@
 """Flusher: has the counts of an EventCountLogger sent, on time, on request, and at the end.
 
-Its thread starts with the first event of a process: never at import or construction, because
+The work is done in its thread: there no signal handler can come in between, and raise. The
+thread starts with the first record of a process: never at import or construction, because
 servers fork afterwards, and never at exit, when Python starts no threads any more.
 """
 
@@ -10,11 +11,12 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from ecl_logging.batches import Interrupted
-from ecl_logging.lifetime import arm_exit_hooks, watch
+from ecl_logging.deadlines import Deadline
+from ecl_logging.lifetime import arm_exit_hooks, is_forking_here, watch
 from ecl_logging.outage import Outage
 from ecl_logging.sender import flushing_threads
 from ecl_logging.stores.protocols import Store
@@ -22,8 +24,9 @@ from ecl_logging.ticker import Ticker
 
 __all__ = ["Flusher"]
 
-_LONGEST_PAUSE = 60.0  # seconds
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
+_IN_A_ROW = 0.5  # between two calls
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"
 
@@ -31,11 +34,11 @@ _HINT = "; choose another store with ECL_STORE"
 class _Counter(Protocol):
     """What is asked of the counter of a group."""
 
-    period: float  # seconds between flushes
-    next_flush: float  # time.monotonic()
-
+    def is_due(self) -> bool: ...
+    def seconds_to_flush(self) -> float: ...
     def flush(self, timeout: float | None = None) -> bool: ...
     def end_batching(self) -> None: ...
+    def has_arrivals(self) -> bool: ...
     def drop_arrivals(self) -> None: ...
     def give_up(self, *, closed: bool) -> int: ...
     def is_interrupted(self) -> bool: ...
@@ -49,7 +52,7 @@ class Flusher:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.outage = Outage(_HINT)
+        self.outage = Outage(hint=_HINT)
         self.counters: Sequence[_Counter] = ()
         self._ticker = Ticker(self._flush_due)
         self._begin()
@@ -57,9 +60,13 @@ class Flusher:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self.is_ending = False
-        self.is_closed = False
+        self._is_used = False  # by anything that was logged in this process
+        self._patience_began = 0.0  # time.monotonic()
+        self._failed_at = 0.0
         self._seconds_left: float | None = None  # for flushing at the end, once that has come
+        self.is_ending = False
+        self._has_ended = False
+        self.is_closed = False
 
     def after_fork(self) -> None:
         """Start anew in a forked child: nothing pending, no thread. Only assigns."""
@@ -77,24 +84,23 @@ class Flusher:
 
         Returns whether the thread runs.
         """
+        self._is_used = True
         arm_exit_hooks()
         return self._ticker.start()
 
     def wake(self) -> None:
-        """Flush counters whose time has come, now."""
+        """Have the thread look at once whether a counter is due."""
         self._ticker.wake()
 
     def _flush_due(self) -> float:
+        for counter in self.counters:
+            # Where one has found the store away, the others need not wait for it, too.
+            if counter.is_due() and self.outage.may_try():
+                counter.flush()
         if not self.outage.may_try():
             return _PAUSE_WHILE_AWAY
-        for counter in self.counters:
-            if not self.outage.may_try():
-                break  # the first one has found the store away; the others need not wait, too
-            if time.monotonic() >= counter.next_flush:
-                counter.next_flush = time.monotonic() + counter.period
-                counter.flush()
-        soonest = min((c.next_flush for c in self.counters), default=float("inf"))
-        return min(_LONGEST_PAUSE, max(0.01, soonest - time.monotonic()))
+        soonest = min((c.seconds_to_flush() for c in self.counters), default=_LONGEST_PAUSE)
+        return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, soonest))
 
     # --- on request
 
@@ -103,14 +109,57 @@ class Flusher:
 
         At most `timeout` seconds, and at the end at most what is left of its time.
         """
+        return self._flush_by(self._flush_all, timeout)
+
+    def flush_one(self, counter: _Counter, timeout: float | None) -> bool:
+        """Do so with one counter."""
+        return self._flush_by(counter.flush, timeout)
+
+    def flush_patiently(self) -> bool:
+        """Do so for a handler: in `exit_timeout`, which calls in a row share.
+
+        `logging.shutdown` makes such calls.
+        """
+        flushed = self.flush(self._patience())
+        self._failed_at = 0.0 if flushed else time.monotonic()
+        return flushed
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        if now - self._failed_at > _IN_A_ROW:
+            self._patience_began = now
+        return max(0.0, self.exit_timeout - (now - self._patience_began))
+
+    def _flush_by(self, flush: Callable[[float | None], bool], timeout: float | None) -> bool:
+        """Flush in the thread, which no signal handler interrupts; at the end in this one."""
         if self._pid != os.getpid():
             self.after_fork()  # by a fork that ran no hooks
+        if not self._is_used:
+            return True  # nothing was logged, so a program that only ends writes nothing
         if self._seconds_left is not None:
-            timeout = self._seconds_left if timeout is None else min(timeout, self._seconds_left)
-        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+            return flush(
+                self._seconds_left if timeout is None else min(timeout, self._seconds_left)
+            )
+        if self._must_not_wait():
+            return False
+        flushed = self._ticker.call(lambda: flush(timeout), timeout)
+        return flush(timeout) if flushed is None else flushed
+
+    def _must_not_wait(self) -> bool:
+        """Whether the thread may be waiting for this one.
+
+        It is flushing, or it is about to fork, or it is in a signal handler that came into the
+        midst of our own work.
+        """
+        is_flushing = threading.get_ident() in flushing_threads
+        is_interrupted = any(counter.is_interrupted() for counter in self.counters)
+        return is_flushing or is_interrupted or is_forking_here()
+
+    def _flush_all(self, timeout: float | None) -> bool:
+        deadline = Deadline(timeout)
         flushed = True
         for counter in self.counters:
-            left = None if timeout is None else max(0.0, deadline - time.monotonic())
+            left = None if timeout is None else deadline.seconds_left()
             flushed = counter.flush(left) and flushed
         return flushed
 
@@ -122,12 +171,9 @@ class Flusher:
         Safe to call twice. In a signal handler that came into the midst of our own work it
         leaves that to the exit hook.
         """
-        if self.is_closed:
+        if self.is_closed or self._must_not_wait():
             return
-        amid_flush = threading.get_ident() in flushing_threads
-        if amid_flush or any(counter.is_interrupted() for counter in self.counters):
-            return
-        self._flush_finally(self.exit_timeout if timeout is None else timeout)
+        self._flush_finally(self._patience() if timeout is None else timeout)
         try:
             self._give_up(closed=True)
         except Interrupted:
@@ -135,24 +181,32 @@ class Flusher:
         self.is_closed = True
         self.store.close()
 
-    def at_exit(self) -> None:
-        """Send what is pending as the process ends; later events are sent as they come."""
+    def at_exit(self, *, spent: float, sharing: int) -> None:
+        """Send what is pending as the process ends; later events are sent as they come.
+
+        `spent`: seconds of `exit_timeout` that others have taken; `sharing`: how many are to
+        share what is left.
+        """
         if self.is_closed:
             return
-        if not self._flush_finally(self.exit_timeout):
+        if not self._flush_finally(max(0.0, self.exit_timeout - spent) / sharing):
             with contextlib.suppress(Interrupted):
                 self._give_up(closed=False)
-        self.store.close()  # and opened again if something more is logged
+        self._has_ended = True
+        for counter in self.counters:
+            if counter.has_arrivals():  # that came just before
+                self.count_at_the_end(counter)
+        self.store.close()
 
     def _flush_finally(self, timeout: float) -> bool:
         """Stop the thread and flush on this one; all calls together take `timeout` at most."""
-        self.is_ending = self.outage.is_ending = True
         if self._seconds_left is None:
             self._seconds_left = timeout
-        for counter in self.counters:
-            counter.end_batching()  # first, so that whatever the flush misses is seen to
+        self.is_ending = self.outage.is_ending = True
         with self._spending():
             self._ticker.stop(_SHARE_FOR_THE_THREAD * self._seconds_left)
+        for counter in self.counters:
+            counter.end_batching()  # now that the thread does not undo it
         with self._spending():
             return self.flush()
 
@@ -161,12 +215,16 @@ class Flusher:
         self.outage.tell_of_loss(left)
 
     def count_at_the_end(self, counter: _Counter) -> None:
-        """See to an event that came after `at_exit` or `close`: there is no thread any more."""
+        """See to events that came after `close` or `at_exit`: there is no thread any more.
+
+        While one of these is at work, it takes them in.
+        """
         if self.is_closed:
             counter.drop_arrivals()
-        elif self._seconds_left is None or self._seconds_left > 0:
+        elif self._has_ended and self._seconds_left:
             with self._spending():
                 counter.flush(self._seconds_left)
+            self.store.close()  # and opened again if something more is logged
 
     @contextlib.contextmanager
     def _spending(self) -> Iterator[None]:

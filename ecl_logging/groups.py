@@ -13,6 +13,7 @@ from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS
 from ecl_logging.config import config_from
 from ecl_logging.counter import GroupCounter
+from ecl_logging.definitions import group_config
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher
 from ecl_logging.problems import checked_together
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ecl_logging.stores.protocols import Definition, Store
+    from ecl_logging.stores.protocols import Store
 
 __all__ = ["DummyEventGroup", "EventCountLogger", "EventGroup"]
 
@@ -72,20 +73,22 @@ class EventCountLogger:
         logger = cls.__new__(cls)
         logger._open(open_chosen_store(store, config.store))
         logger._use(config.groups)
-        logger.rules = config.rules
+        logger._rules = config.rules
         return logger
 
     def _open(self, store: Store) -> None:
         self.store = store
-        self.rules: tuple[RuleConfig, ...] | None = None  # of a file; for handlers
+        self._rules: tuple[RuleConfig, ...] | None = None  # of a file; for handlers
         self._flusher = Flusher(store)
         self._unknown_groups: set[str] = set()
 
     def _use(self, groups: Mapping[str, GroupConfig]) -> None:
-        self.counters = {name: GroupCounter(group, self._flusher) for name, group in groups.items()}
-        self._flusher.counters = tuple(self.counters.values())
+        self._counters = {
+            name: GroupCounter(group, self._flusher) for name, group in groups.items()
+        }
+        self._flusher.counters = tuple(self._counters.values())
         self._groups = {
-            name: EventGroup(counter, lambda: self.store) for name, counter in self.counters.items()
+            name: EventGroup(counter, self._flusher) for name, counter in self._counters.items()
         }
 
     def _remembered(self) -> dict[str, GroupConfig]:
@@ -124,7 +127,7 @@ class EventCountLogger:
     def dump_config(self) -> str:
         """Return the configuration as text, for debugging."""
         lines = [f"store: {self.store.shown}"]
-        for counter in self.counters.values():
+        for counter in self._counters.values():
             lines.append(f"group {counter.config.name}: {counter.config}")
         return "\n".join(lines)
 
@@ -166,11 +169,11 @@ class EventCountLogger:
         of a later one, under `@other`; `retries`: batches sent again; `last_flush`: Unix time
         or None; `last_error`: text or None.
         """
-        snapshots = [counter.snapshot() for counter in self.counters.values()]
+        snapshots = [counter.snapshot() for counter in self._counters.values()]
         ledgers = [ledger for ledger, _ in snapshots]
-        flushes = [c.last_flush for c in self.counters.values() if c.last_flush is not None]
+        flushes = [c.last_flush for c in self._counters.values() if c.last_flush is not None]
         return {
-            "sources": {name: counter.source for name, counter in self.counters.items()},
+            "sources": {name: counter.source for name, counter in self._counters.items()},
             "counted": sum(ledger.counted for ledger in ledgers),
             "applied": sum(ledger.applied for ledger in ledgers),
             "pending": sum(pending for _, pending in snapshots),
@@ -213,16 +216,3 @@ class EventCountLogger:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def group_config(definition: Definition) -> GroupConfig:
-    """Return a group as a program without a configuration of its own counts in it."""
-    return GroupConfig(
-        name=definition.group,
-        intervals=definition.intervals,
-        events=tuple(sorted(definition.events)),
-        max_events=definition.max_events,
-        history=definition.history,
-        measures=tuple(sorted(definition.measures)),
-        cur_last_keys=definition.cur_last_keys,
-    )

@@ -10,21 +10,23 @@ import contextlib
 import os
 import sys
 import threading
-import weakref
+import time
 from typing import Protocol
 
 from ecl_logging.notices import warn
 from ecl_logging.sender import flushing_threads
+from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["arm_exit_hooks", "watch"]
+__all__ = ["arm_exit_hooks", "is_forking_here", "watch"]
 
 
 class _Watched(Protocol):
     def after_fork(self) -> None: ...
-    def at_exit(self) -> None: ...
+    def at_exit(self, *, spent: float, sharing: int) -> None: ...
 
 
-_watched: weakref.WeakSet[_Watched] = weakref.WeakSet()
+_watched: WeakRefs[_Watched] = WeakRefs()
+_forking_threads: set[int] = set()
 _armed_in: int | None = None
 
 
@@ -33,15 +35,33 @@ def watch(flusher: _Watched) -> None:
     _watched.add(flusher)
 
 
+def is_forking_here() -> bool:
+    """Whether this thread is about to fork: other threads may have to wait for it."""
+    return threading.get_ident() in _forking_threads
+
+
+def _before_fork() -> None:
+    _forking_threads.add(threading.get_ident())
+
+
+def _after_fork_in_parent() -> None:
+    _forking_threads.discard(threading.get_ident())
+
+
 def _in_forked_child() -> None:
     """Give everybody new locks and nothing pending. Only assigns: no lock, no I/O."""
+    _forking_threads.clear()
     flushing_threads.clear()
-    for flusher in list(_watched):
+    for flusher in _watched.alive():
         flusher.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_in_forked_child,
+    )
 
 
 def arm_exit_hooks() -> None:
@@ -67,9 +87,11 @@ def arm_exit_hooks() -> None:
 
 
 def _at_exit() -> None:
-    for flusher in list(_watched):
+    began = time.monotonic()
+    flushers = _watched.alive()
+    for number, flusher in enumerate(flushers):
         try:
-            flusher.at_exit()
+            flusher.at_exit(spent=time.monotonic() - began, sharing=len(flushers) - number)
         except Exception as error:  # noqa: BLE001 - the others are to be flushed all the same
             warn(f"flushing at exit failed with {type(error).__name__}: {error}")
 

@@ -40,7 +40,7 @@ def _record_of(message: str) -> logging.LogRecord:
 
 def _print(message: str) -> None:
     if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):  # closed: there is nobody left to tell
+        with contextlib.suppress(Exception):  # closed, or the program's own: nobody to tell
             print(f"{OWN_LOGGER}: {message}", file=sys.stderr, flush=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ecl_logging.errors import StoreError
 from ecl_logging.notices import warn
@@ -20,9 +20,21 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
 class Outage:
     """Whether the store is away. Thread safe: what is lost in a race is a pause, or a word."""
 
-    def __init__(self, hint: str = "") -> None:
-        """`hint` is added to the warning, where something can be done."""
+    def __init__(
+        self,
+        meanwhile: str = "counting in memory",
+        afterwards: str = "what was counted meanwhile is being sent",
+        *,
+        hint: str = "",
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        """What is done while the store is away, and when it is back, for the two warnings.
+
+        `hint` says what can be done about it; `say` takes the warnings, `notices.warn` if None.
+        """
+        self._meanwhile, self._afterwards = meanwhile, afterwards
         self._hint = hint
+        self._say = say
         self.reset()
 
     def reset(self) -> None:
@@ -53,7 +65,7 @@ class Outage:
         # Processes that lost the store together should not come back together.
         self._next_try = time.monotonic() + self._pause * _random.uniform(0.75, 1.25)
         if not self.is_announced and not self._unsaid:
-            self._unsaid.append(f"{error}; counting in memory{self._hint}")
+            self._unsaid.append(f"{error}; {self._meanwhile}{self._hint}")
 
     def ended(self) -> None:
         """A step succeeded."""
@@ -63,7 +75,7 @@ class Outage:
         self._since = None
         self._pause = 0.0
         if self.is_announced:
-            self._unsaid.append(f"the store is back after {away:.0f} s; all counts are sent")
+            self._unsaid.append(f"the store is back after {away:.0f} s; {self._afterwards}")
         else:
             self._unsaid.clear()
         self.is_announced = False
@@ -76,7 +88,7 @@ class Outage:
         if unsaid and self.is_on:
             self.is_announced = True
         for text in (*unsaid, *news):
-            warn(text)
+            (self._say or warn)(text)
 
     def tell_of_loss(self, events: int) -> None:
         """Warn that this many counts end with the process, unless the outage was announced."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from ecl_logging.event_ids import InvalidEvent, text_of
+from ecl_logging.event_ids import NO_GROUP, InvalidEvent, text_of
 from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
@@ -138,8 +138,17 @@ class _Fields:
 class Rules:
     """What records count, by the rules of a configuration. Thread safe."""
 
-    def __init__(self, rules: Sequence[RuleConfig] | None, groups: Mapping[str, Declaring]) -> None:
-        """With no rules, the `event` extra counts in the group that it belongs to."""
+    def __init__(
+        self,
+        rules: Sequence[RuleConfig] | None,
+        groups: Mapping[str, Declaring],
+        begin: Callable[[], object] | None = None,
+    ) -> None:
+        """With no rules, the `event` extra counts in the group that it belongs to.
+
+        `begin` is called with the first record, whether it counts or not.
+        """
+        self._begin = begin
         self._rules = None if rules is None else [_Rule(rule) for rule in rules]
         self._route = _Route(groups)
         self._pairs: dict[tuple[str, int], Callable[[logging.LogRecord], Iterable[Counted]]] = {}
@@ -158,7 +167,7 @@ class Rules:
         if type(name) is not str or not isinstance(level, int):
             name, level = str(name), 0  # a record made by hand can have anything there
         if is_own(name):
-            count = _nothing
+            count = _nothing_of_ours
         elif self._rules is None:
             count = self._route.counted_by
         else:
@@ -167,6 +176,8 @@ class Rules:
         if len(self._pairs) >= _MAX_PAIRS:
             self._pairs.clear()  # a program that makes up logger names without end
         self._pairs[key] = count
+        if self._begin is not None and count is not _nothing_of_ours:
+            self._begin()
         return count
 
 
@@ -176,6 +187,10 @@ def is_own(name: str) -> bool:
 
 
 def _nothing(record: logging.LogRecord) -> Iterable[Counted]:  # noqa: ARG001 - as its siblings
+    return ()
+
+
+def _nothing_of_ours(record: logging.LogRecord) -> Iterable[Counted]:  # noqa: ARG001 - as above
     return ()
 
 
@@ -220,6 +235,7 @@ class _Route:
         auto = [name for name, group in groups.items() if group.auto_declare_events]
         # Without a group that takes any ID, the first one says that it does not know this one.
         self._fallback = (auto or list(groups))[:1]
+        self._first = list(groups)[:1]
 
     def counted_by(self, record: logging.LogRecord) -> Iterator[Counted]:
         fields = _Fields(record)
@@ -229,11 +245,13 @@ class _Route:
         count = fields.get("event_count")
         n = 1 if count is _MISSING else count
         named = fields.get("event_group")
-        if named is _MISSING:
+        if named is _MISSING or named is None:
             for group in self._declaring(event_id) or self._fallback:
                 yield group, event_id, n
         elif isinstance(named, str) and named in self._groups:
             yield named, event_id, n
+        else:
+            yield from ((group, NO_GROUP, 1) for group in self._first)
 
     def _declaring(self, event_id: object) -> list[str]:
         try:

@@ -1,15 +1,24 @@
-"""Ticker: a thread that calls one function, each time when that function wants it next."""
+"""Ticker: a thread that calls one function, each time when that function wants it next.
+
+Others may have their work done in it, too. Python runs signal handlers in the main thread
+only; so what must not be cut in two by an exception out of one is done here.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from ecl_logging.notices import warn
 
 __all__ = ["Ticker"]
+
+_LOOK_AGAIN = 0.5  # seconds; whether there is still somebody who can answer
+_T = TypeVar("_T")
 
 
 class Ticker:
@@ -27,7 +36,7 @@ class Ticker:
         """Start with no thread, as a forked child does. Only assigns."""
         self._starting = threading.Lock()
         # Not an Event, whose `set` deadlocks when a signal handler comes into its midst.
-        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
 
@@ -50,33 +59,64 @@ class Ticker:
 
     def wake(self) -> None:
         """Have `tick` called at once."""
-        if self._wakes.empty():
-            self._wakes.put(None)
+        if self._calls.empty():
+            self._calls.put(None)
+
+    def call(self, work: Callable[[], bool], timeout: float | None) -> bool | None:
+        """Have `work` done in the thread, and return what it returns.
+
+        False when that takes longer than `timeout` seconds; the work goes on. None where there
+        is no thread to do it.
+        """
+        if not self.start():
+            return None
+        call = _Call(work)
+        self._calls.put(call)
+        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        while (left := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(Empty):
+                return call.answers.get(timeout=min(left, _LOOK_AGAIN))
+            if self._thread is None or not self._thread.is_alive():
+                return None  # it was stopped in between
+        return False
 
     def stop(self, timeout: float) -> None:
         """End the thread, waiting at most `timeout` seconds for a call that is under way."""
         self._is_stopping = True
-        self._wakes.put(None)
+        self._calls.put(None)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, timeout))
 
     def _run(self) -> None:
-        pause = 0.0 if self._stop_asked() else self._tick_safely()
-        while not self._stop_asked():
+        pause = 0.0
+        while not self._is_stopping:
+            call = None
             with contextlib.suppress(Empty):
-                self._wakes.get(timeout=pause)
-            while not self._wakes.empty():
-                self._wakes.get()
-            if not self._stop_asked():
-                pause = self._tick_safely()
+                call = self._calls.get(timeout=pause)
+            if call is not None:
+                self._safely(call.do)
+            if self._calls.empty() and not self._is_stopping:
+                pause = self._safely(self._tick) or 0.0
 
-    def _stop_asked(self) -> bool:
-        return self._is_stopping
-
-    def _tick_safely(self) -> float:
+    def _safely(self, work: Callable[[], _T]) -> _T | None:
         try:
-            return self._tick()
-        except Exception as error:  # noqa: BLE001 - the thread must outlive any surprise
+            return work()
+        except BaseException as error:  # noqa: BLE001 - the thread must outlive any surprise
             warn(f"flushing failed with {type(error).__name__}: {error}; trying on")
-            return 1.0
+            return None
+
+
+class _Call:
+    """Something that the thread is asked to do."""
+
+    def __init__(self, work: Callable[[], bool]) -> None:
+        self._work = work
+        self.answers: SimpleQueue[bool] = SimpleQueue()
+
+    def do(self) -> None:
+        done = False
+        try:
+            done = self._work()
+        finally:
+            self.answers.put(done)

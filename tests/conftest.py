@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes.programs import Programs
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background has it ignored, and all that they start
     # would inherit that.
@@ -46,6 +48,14 @@ def warnings_told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for module in ("outage", "notices"):
         monkeypatch.setattr(f"ecl_logging.{module}.warn", told.append)
     return told
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Starts programs; those that still run at the end of the test are killed."""
+    programs = Programs(tmp_path)
+    yield programs
+    programs.kill_all()
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:

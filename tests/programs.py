@@ -30,7 +30,11 @@ class Program:
 
     def define(self) -> None:
         """Make the group known to the store without counting anything."""
-        self.store.define(self.sender.wanted)
+        self.store.define(self.sender.definition.wanted)
+
+    def declare(self, *event_ids: str) -> None:
+        """Know these IDs; the next flush makes them known to everybody."""
+        self.sender.definition.expect(event_ids)
 
     def flush(self, timeout: float | None = None) -> bool:
         return self.sender.flush(timeout)

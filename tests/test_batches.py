@@ -58,7 +58,7 @@ def test_nothing_is_lost_between_threads():
         for n in range(2000):
             add(pending, "x", T + n)
             if n % 100 == 0:
-                pending.try_drain()
+                pending.try_drain(1000)
 
     threads = [threading.Thread(target=log) for _ in range(4)]
     for thread in threads:

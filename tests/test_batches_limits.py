@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -171,11 +173,37 @@ def test_the_room_to_a_limit_shrinks_with_the_largest_count():
     add(pending, "x", n=7)
     add(pending, "y", n=2)
 
-    assert pending.try_drain() == 3
+    pending.drain()
+    assert pending.room_to_limit() == 3
     add(pending, "x", n=3)
-    assert pending.try_drain() == 0
+    pending.drain()
+    assert pending.room_to_limit() == 0
     pending.freeze()
-    assert pending.try_drain() == 10
+    assert pending.room_to_limit() == 10
+
+
+def test_a_thread_that_logs_drains_a_little():
+    pending = pending_of()
+    for _ in range(10):
+        add(pending, "x")
+    pending.try_drain(3)
+
+    assert len(pending.arrivals) == 7
+    assert total(pending) == {"x": 10}
+
+
+def test_a_thread_that_logs_does_not_wait_for_another_at_work():
+    pending = pending_of()
+    add(pending, "x")
+    with pending._held():
+        other = threading.Thread(target=pending.try_drain, args=(3,))
+        other.start()
+        other.join(10)
+
+        assert not other.is_alive()
+        assert len(pending.arrivals) == 1
+    pending.try_drain(3)
+    assert len(pending.arrivals) == 0
 
 
 def test_a_signal_handler_that_comes_into_our_work_is_told_so():
@@ -184,7 +212,8 @@ def test_a_signal_handler_that_comes_into_our_work_is_told_so():
 
     with pending._held():
         assert pending.is_interrupted()
-        assert pending.try_drain() is None
+        pending.try_drain(1000)
+        assert len(pending.arrivals) == 1
         assert pending.snapshot()[0].counted == 0
         with pytest.raises(Interrupted):
             pending.drain()

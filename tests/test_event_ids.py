@@ -75,6 +75,7 @@ def test_printable_text_is_an_event_id(text):
         (10**199, "1" + "0" * 199),
         (Colour.RED, "red"),
         (Level.HIGH, "high"),
+        (Code.OK, "200"),
         (Shouting("req1"), "req1"),
         (Counting(7), "7"),
     ],
@@ -106,7 +107,6 @@ def test_whole_numbers_and_enums_of_text_become_plain_text(value, text):
         (["req1"], "is neither text nor a whole number"),
         (object(), "is neither text nor a whole number"),
         (Colour.NUMBER, "is an Enum whose value is no text"),
-        (Code.OK, "is an Enum whose value is no text"),
     ],
 )
 def test_what_is_no_event_id_is_refused_with_the_reason(value, reason):

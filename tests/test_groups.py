@@ -214,8 +214,8 @@ def test_declaring_what_is_no_event_id_is_an_error(ecl):
         ecl["requests"].declare_event_ids(["req9", "", "@x"])
 
     assert caught.value.problems == (
-        "group requests: event ID is empty",
-        "group requests: event ID starts with '@'",
+        "group requests: event_ids[1]: '' is empty",
+        "group requests: event_ids[2]: '@x' starts with '@'",
     )
 
 

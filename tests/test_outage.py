@@ -33,7 +33,7 @@ def pause_of(outage: Outage, machine_time: Clock) -> float:
 
 
 def test_going_and_coming_back_are_one_warning_each(warnings_told, machine_time):
-    outage = Outage("; choose another store with ECL_STORE")
+    outage = Outage(hint="; choose another store with ECL_STORE")
     for _ in range(3):
         outage.began(REFUSED)
         outage.tell()
@@ -45,7 +45,7 @@ def test_going_and_coming_back_are_one_warning_each(warnings_told, machine_time)
 
     assert warnings_told == [
         "memory://: Connection refused; counting in memory; choose another store with ECL_STORE",
-        "the store is back after 90 s; all counts are sent",
+        "the store is back after 90 s; what was counted meanwhile is being sent",
     ]
 
 
@@ -99,7 +99,7 @@ def test_news_is_told_in_any_case(warnings_told):
 
 
 def test_at_the_end_the_loss_is_told_and_not_the_outage(warnings_told):
-    outage = Outage("; hint")
+    outage = Outage(hint="; hint")
     outage.is_ending = True
     outage.began(REFUSED)
     outage.tell()
@@ -133,7 +133,7 @@ def test_a_program_is_told_once_that_it_counts_in_memory_and_once_that_all_is_se
 
     assert warnings_told == [
         "memory://: Connection refused; counting in memory",
-        "the store is back after 0 s; all counts are sent",
+        "the store is back after 0 s; what was counted meanwhile is being sent",
     ]
     assert program.stored() == {"a": 3}
 

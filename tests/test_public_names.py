@@ -25,13 +25,22 @@ TREES = {module_of(source): ast.parse(source.read_text("utf-8")) for source in S
 
 # From the bottom up; a module imports from its own layer and from those above it in this list.
 LAYERS = [
-    ["errors", "intervals", "templates", "event_ids", "addresses", "notices"],
+    [
+        "errors",
+        "intervals",
+        "templates",
+        "event_ids",
+        "addresses",
+        "notices",
+        "deadlines",
+        "weak_sets",
+    ],
     ["settings", "problems", "documents"],
     ["rule_checks"],
     ["validation"],
     ["config"],
     ["stores"],
-    ["stretches", "batches", "outage", "sender"],
+    ["stretches", "batches", "outage", "definitions", "sender"],
     ["ticker", "lifetime", "flusher", "views"],
     ["counter"],
     ["groups", "event_group", "rules"],

@@ -9,8 +9,9 @@ import pytest
 
 from ecl_logging import sender
 from ecl_logging.batches import Ledger
+from ecl_logging.deadlines import elapsed
 from ecl_logging.intervals import Interval
-from ecl_logging.sender import SOURCE_SECONDS, UNKNOWN_SECONDS
+from ecl_logging.sender import RENEW_SECONDS, UNKNOWN_SECONDS
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.sqlite.store import SqliteStore
@@ -69,10 +70,19 @@ def test_batches_are_numbered_and_carry_the_running_total(store, clock):
 
 def test_a_flush_of_nothing_asks_the_store_nothing(store, clock):
     program = Program(store, clock)
+    program.flush()
     store.is_away = True
 
     assert program.flush()
     assert store.attempts == 0
+
+
+def test_the_first_flush_makes_the_group_known_also_with_nothing_to_send(store, clock):
+    """So that a monitor finds the group of the errors that have not happened yet."""
+    program = Program(store, clock, events=["error"])
+
+    assert program.flush()
+    assert store.definition("g").events == {"error"}
 
 
 def test_a_thread_that_is_flushing_does_not_flush_again(store, clock):
@@ -238,7 +248,7 @@ def test_a_source_that_was_silent_for_a_day_is_replaced(store, clock, machine_ti
     program.log("a")
     program.flush()
     first = program.sender.source
-    machine_time.now += SOURCE_SECONDS + 1
+    machine_time.now += RENEW_SECONDS + 1
     program.log("a")
     program.flush()
 
@@ -268,10 +278,10 @@ def test_a_cell_that_is_no_number_is_told_and_dropped(clock, warnings_told):
 def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
     program = Program(HangingStore())
     program.log("a")
-    begin = sender.elapsed()
+    begin = elapsed()
 
     assert not program.flush(0.05)
-    assert sender.elapsed() - begin < 1
+    assert elapsed() - begin < 1
     assert program.left == 1
 
 
@@ -294,14 +304,14 @@ def test_a_locked_file_holds_a_flush_up_no_longer_than_its_timeout(clock, warnin
     program = Program(store, clock)
     store.define(Definition("g", (MINUTE,), events=frozenset({"of another program"})))
     program.log("a")
-    begin = sender.elapsed()
+    begin = elapsed()
     with store._connections.writing(1.0) as connection:
         connection.execute("COMMIT")
         connection.execute("BEGIN EXCLUSIVE")
         flushed = program.flush(0.2)
 
     assert not flushed
-    assert sender.elapsed() - begin < 2
+    assert elapsed() - begin < 2
     store.close()
 
 
@@ -312,7 +322,8 @@ def test_ids_declared_during_a_flush_that_hangs_are_known_here():
     other = threading.Thread(target=program.flush)
     other.start()
     wait_until(store.is_waiting.is_set)
-    program.sender.declare(["b"], timeout=0.05)
+    program.declare("b")
+    program.flush(0.05)
     store.let_go.set()
     other.join()
     program.log("b")

@@ -114,7 +114,8 @@ def test_an_id_that_another_program_declares_counts_here(store, clock, warnings_
     for program in (here, there):
         program.log("a")
         program.flush()
-    there.sender.declare(["b"])
+    there.declare("b")
+    there.flush()
     here.log("b")
 
     assert here.flush()
@@ -144,7 +145,7 @@ def test_what_a_program_declares_itself_is_no_difference_to_another(store, clock
     program = Program(store, clock, events=["a"])
     program.log("a")
     program.flush()
-    program.sender.declare(["b"])
+    program.declare("b")
     program.log("b")
     program.flush()
 
@@ -158,7 +159,8 @@ def test_an_id_that_is_declared_while_the_store_is_away_is_known_elsewhere_when_
     program = Program(store, clock, auto_declare_events=False, events=["a"])
     store.is_away = True
 
-    assert not program.sender.declare(["b"])
+    program.declare("b")
+    assert not program.flush()
     program.log("b")
     program.flush()
     assert program.left == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,9 +45,11 @@ class RecordCounter:
     ) -> None:
         self.ecl = ecl
         self.flushing_threads = flushing_threads
-        self._counted_by = Rules(rules, ecl.counters).counted_by
-        self._arrive = {name: counter.arrive for name, counter in ecl.counters.items()}
-        self._first = next(iter(ecl.counters.values()), None)
+        self._arrive = {name: counter.arrive for name, counter in ecl._counters.items()}
+        self._first = next(iter(ecl._counters.values()), None)
+        begin = self._first.begin if self._first is not None else None
+        self._counted_by = Rules(rules, ecl._counters, begin).counted_by
+        self.flush = ecl._flusher.flush_patiently
         self._unmatched = unmatched
         if unmatched is not None and self._first is not None:
             self._first.expect([unmatched])
@@ -68,7 +71,9 @@ class RecordCounter:
     def count_failed(self, record: logging.LogRecord) -> None:
         """Count a record whose attributes raised, as an invalid value of the first group."""
         if self._first is not None:
-            created = getattr(record, "created", None)
+            created = None
+            with contextlib.suppress(Exception):  # it may be the time itself
+                created = record.created
             self._first.arrive_invalid("raises when it is looked at", whole_seconds(created))
 
 
@@ -109,7 +114,7 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
             known=_ARGUMENTS,
         ),
     )
-    for group in counting.counters.values():
+    for group in counting._counters.values():
         group.batch_by(sync_interval, sync_limit)
     return RecordCounter(counting, own_rules, event_id), number
 
@@ -132,8 +137,8 @@ def _given_logger(
             f"ecl: {type(ecl).__name__} is no EventCountLogger; a configuration is given as"
             " config, such as config: cfg://ecl"
         )
-    known = {name: counter.config for name, counter in ecl.counters.items()}
-    own_rules = ecl.rules if rules is None else check_rules(rules, known)
+    known = {name: counter.config for name, counter in ecl._counters.items()}
+    own_rules = ecl._rules if rules is None else check_rules(rules, known)
     for rule in own_rules or ():
-        ecl.counters[rule.group or ""].expect(rule.literal_events())
+        ecl._counters[rule.group or ""].expect(rule.literal_events())
     return ecl, own_rules

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from ecl_logging import __version__
-from ecl_logging.config import UnreadableFile, read_config_file
+from ecl_logging.config import read_config_file
+from ecl_logging.definitions import wanted_definition
+from ecl_logging.documents import UnreadableFile
 from ecl_logging.errors import ConfigError, EclError, StoreUnavailable
-from ecl_logging.sender import wanted_definition
-from ecl_logging.settings import Config, GroupConfig
+from ecl_logging.settings import Config
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.protocols import Definition, Store
+from ecl_logging.stores.steps import united
 
 __all__ = ["Context", "UsageError", "add_common_options", "open_context", "run"]
 
@@ -52,7 +54,7 @@ class Context:
         for name in self.store.groups():
             stored = self.store.definition(name)
             if stored is not None:
-                found[name] = _with_events_of(groups.get(name), stored)
+                found[name] = united(stored, found[name]) if name in found else stored
         return dict(sorted(found.items()))
 
     def definition(self, group: str) -> Definition:
@@ -64,12 +66,6 @@ class Context:
             )
             raise ConfigError(f"{self.store.shown} knows no group {group!r}; {known}")
         return definitions[group]
-
-
-def _with_events_of(group: GroupConfig | None, stored: Definition) -> Definition:
-    from dataclasses import replace
-
-    return replace(stored, events=stored.events.union(group.events)) if group else stored
 
 
 def add_common_options(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 
 from ecl_logging.counter import GroupCounter
+from ecl_logging.definitions import group_config
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
 from ecl_logging.flusher import Flusher
-from ecl_logging.groups import group_config
 from ecl_logging.settings import DEFAULT_GROUPS, GroupConfig
 from ecl_logging.tools.command import (
     Context,

@@ -15,9 +15,9 @@ import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
+from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.outage import Outage
-from ecl_logging.sender import wanted_definition
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.tools.command import Context, add_common_options, open_context, parse, run
 
@@ -79,7 +79,7 @@ def _rotate_until(
     stopping: SimpleQueue[None], context: Context, arguments: argparse.Namespace
 ) -> None:
     """Rotate at each edge. While the store is away, go on trying, with one warning."""
-    outage = Outage("; trying on")
+    outage = Outage("trying on", "rotating on", say=_say)
     defined = False
     while stopping.empty():
         pause = 1.0
@@ -102,7 +102,14 @@ def _define(context: Context, *, replace: bool) -> None:
     for group in (context.config.groups if context.config else {}).values():
         wanted = wanted_definition(group)
         if replace or context.store.definition(group.name) is None:
-            context.store.define(wanted, replace=replace)
+            defined = context.store.define(wanted, replace=replace)
+            for new, kept in zip(wanted.intervals, defined.intervals, strict=False):
+                if replace and new.text != kept.text:
+                    _say(f"group {group.name}: {new.text} stays {kept.text}, as it is stored")
+
+
+def _say(text: str) -> None:
+    print(f"ecl-rotate: {text}", file=sys.stderr, flush=True)
 
 
 def _rotate(context: Context, *, verbose: bool) -> set[int]:

@@ -102,7 +102,7 @@ record = log.makeRecord("app", logging.INFO, "", 0, "", (), None, extra={{"event
 record.created = Moment(record.created)
 log.handle(record)
 log_records(10)
-ecl.flush()
+ecl.telemetry()
 """
     )
 

@@ -6,7 +6,16 @@ import dataclasses
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Definition
-from tests.stores.programs import BOTH, FIVE_MINUTES, FIVE_SECONDS, HOUR, NOW, REQUESTS, Program
+from tests.stores.programs import (
+    BOTH,
+    FIVE_MINUTES,
+    FIVE_SECONDS,
+    HOUR,
+    NOW,
+    REQUESTS,
+    Program,
+    cells,
+)
 
 ONE_MINUTE, SIXTY_SECONDS = Interval.parse("1m"), Interval.parse("60s")
 
@@ -90,21 +99,29 @@ def test_a_larger_history_holds_for_the_next_batch(store):
 
 def test_replacing_makes_the_definition_the_wanted_one(store):
     store.define(dataclasses.replace(REQUESTS, measures=frozenset({"latency"})))
-    wanted = Definition(
-        "requests", (SIXTY_SECONDS,), events=frozenset({"req9"}), history=1, max_events=2
-    )
+    wanted = Definition("requests", (HOUR,), events=frozenset({"req9"}), history=1, max_events=2)
     defined = store.define(wanted, replace=True)
 
     assert defined == dataclasses.replace(wanted, version=defined.version)
     assert store.definition("requests") == defined
 
 
-def test_replacing_takes_the_text_of_an_interval_too(store):
+def test_replacing_keeps_the_text_of_an_interval_and_what_was_counted_under_it(store):
+    """Under another text nobody would find the counts, nor the batch that is under way."""
     first = store.define(dataclasses.replace(REQUESTS, intervals=(ONE_MINUTE,)))
+    Program(store).send({"req1": 2}, intervals=(ONE_MINUTE,))
     replaced = store.define(dataclasses.replace(REQUESTS, intervals=(SIXTY_SECONDS,)), replace=True)
 
-    assert replaced.intervals == (SIXTY_SECONDS,)
-    assert replaced.version > first.version
+    assert replaced == first
+    assert cells(store, replaced.intervals[0]) == {"req1": 2}
+
+
+def test_the_first_seeds_keys_are_kept_if_anybody_wants_them(store):
+    without = dataclasses.replace(REQUESTS, cur_last_keys=False)
+    assert not store.define(without).cur_last_keys
+    assert store.define(dataclasses.replace(REQUESTS, cur_last_keys=True)).cur_last_keys
+    assert store.define(without).cur_last_keys
+    assert not store.define(without, replace=True).cur_last_keys
 
 
 def test_replacing_by_the_same_makes_no_version(store):

@@ -65,7 +65,7 @@ def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
     entered, leaving = threading.Event(), threading.Event()
 
     def stay_inside() -> None:
-        with in_sqlite:
+        with in_sqlite():
             entered.set()
             leaving.wait()
 
@@ -75,7 +75,7 @@ def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
     try:
         child = os.fork()
         if child == 0:
-            with in_sqlite:
+            with in_sqlite():
                 os._exit(7)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     finally:
@@ -83,3 +83,84 @@ def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
         staying.join()
 
     assert status == 7
+
+
+STAY_INSIDE = """
+import os, signal, sys, threading, time
+from ecl_logging.stores.sqlite.fork_gate import in_sqlite
+
+def stay_inside():
+    with in_sqlite():
+        entered.set()
+        time.sleep(0.5)
+
+def act(*_):
+    {act}
+
+entered = threading.Event()
+threading.Thread(target=stay_inside).start()
+entered.wait()
+signal.signal(signal.SIGALRM, act)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+began = time.monotonic()
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+signal.setitimer(signal.ITIMER_REAL, 0)
+with in_sqlite():
+    print("inside", time.monotonic() - began < 4.0)
+began = time.monotonic()
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+print("forked", time.monotonic() - began < 4.0)
+"""
+
+
+@pytest.mark.parametrize("act", ["with in_sqlite(): pass", "raise KeyboardInterrupt"])
+def test_a_signal_handler_amid_the_wait_for_a_fork_closes_nothing(programs, act: str) -> None:
+    """A handler that used SQLite waited for its own thread's fork; one that raised left the
+    gate closed for ever."""
+    ended = programs.run_forking(STAY_INSIDE.format(act=act))
+
+    assert (ended.status, ended.out) == (0, "inside True\nforked True\n"), ended.err
+
+
+def test_a_visit_that_an_exception_has_cut_short_holds_up_no_fork(programs) -> None:
+    """Signals come between any two lines, also before the body of `with` has begun."""
+    ended = programs.run_forking(
+        """
+import os, signal, threading, time
+from ecl_logging.stores.sqlite.fork_gate import in_sqlite
+
+def act(*_):
+    if armed:
+        raise InterruptedError
+
+armed = False
+signal.signal(signal.SIGALRM, act)
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+for _ in range(20_000):
+    try:
+        armed = True
+        with in_sqlite():
+            pass
+    except InterruptedError:
+        pass
+    armed = False
+signal.setitimer(signal.ITIMER_REAL, 0)
+
+def fork():
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+
+began = time.monotonic()
+other = threading.Thread(target=fork)
+other.start()
+other.join()
+print(time.monotonic() - began < 4.0)
+"""
+    )
+
+    assert (ended.status, ended.out) == (0, "True\n"), ended.err

@@ -8,8 +8,8 @@ import pytest
 
 from ecl_logging import stores
 from ecl_logging.config import GroupConfig
+from ecl_logging.definitions import wanted_definition
 from ecl_logging.intervals import Interval
-from ecl_logging.sender import wanted_definition
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Batch
 from tests.conftest import Clock

@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from ecl_logging.errors import StoreError, StoreUnavailable
-from ecl_logging.stores.sqlite.fork_gate import in_sqlite
+from ecl_logging.stores.sqlite.fork_gate import closed_before_forks, in_sqlite
 from ecl_logging.stores.sqlite.schema import create_tables, is_ours
 
 # Imported here and not where it is used: that may be a thread, and a lock of the import
@@ -59,7 +59,7 @@ class Connections:
         self._find_path = path
         self._private = private
         self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
-        in_sqlite.close_before_forks(self)
+        closed_before_forks.add(self)
 
     @contextlib.contextmanager
     def writing(self, timeout: float) -> Iterator[sqlite3.Connection]:
@@ -92,7 +92,7 @@ class Connections:
         self, path: str, inside: contextlib.ExitStack
     ) -> tuple[sqlite3.Connection, tuple[int, int]]:
         with contextlib.ExitStack() as attempt:
-            attempt.enter_context(in_sqlite)
+            attempt.enter_context(in_sqlite())
             connection, identity = self._take(path)
             attempt.enter_context(_closed_on_error(connection))
             connection.execute("BEGIN IMMEDIATE")
@@ -101,11 +101,11 @@ class Connections:
 
     def close(self) -> None:
         """Close what is idle. Never raises."""
-        with in_sqlite:
+        with in_sqlite():
             self.close_idle()
 
     def close_idle(self) -> None:
-        """Do so before a fork, when the gate is closed."""
+        """Do so before a fork, when no other thread is inside."""
         while self._idle:
             with contextlib.suppress(sqlite3.Error, IndexError):
                 self._idle.pop()[0].close()
@@ -171,7 +171,7 @@ def _wait_until(deadline: float, connection: sqlite3.Connection) -> None:
 
 def _begin_to_read(path: str, inside: contextlib.ExitStack) -> sqlite3.Connection:
     with contextlib.ExitStack() as attempt:
-        attempt.enter_context(in_sqlite)
+        attempt.enter_context(in_sqlite())
         connection = attempt.enter_context(contextlib.closing(_open_to_read(path)))
         connection.execute("BEGIN")
         connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # takes the read lock
