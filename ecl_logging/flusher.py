@@ -16,9 +16,10 @@ from typing import Protocol
 
 from ecl_logging.batches import Interrupted
 from ecl_logging.deadlines import Deadline
-from ecl_logging.lifetime import arm_exit_hooks, is_forking_here, watch
+from ecl_logging.lifetime import arm_exit_hooks, watch
 from ecl_logging.outage import Outage
 from ecl_logging.sender import flushing_threads
+from ecl_logging.stores.fork_gate import is_forking_here
 from ecl_logging.stores.protocols import Store
 from ecl_logging.ticker import Ticker
 
@@ -60,7 +61,7 @@ class Flusher:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._is_used = False  # by anything that was logged in this process
+        self.is_used = False  # something was logged in this process
         self._patience_began = 0.0  # time.monotonic()
         self._failed_at = 0.0
         self._seconds_left: float | None = None  # for flushing at the end, once that has come
@@ -77,6 +78,11 @@ class Flusher:
             counter.after_fork()
         self._begin()
 
+    def _notice_fork(self) -> None:
+        """Do so late, where a fork ran no hooks of Python's."""
+        if self._pid != os.getpid():
+            self.after_fork()
+
     # --- on time
 
     def be_running(self) -> bool:
@@ -84,7 +90,7 @@ class Flusher:
 
         Returns whether the thread runs.
         """
-        self._is_used = True
+        self.is_used = True
         arm_exit_hooks()
         return self._ticker.start()
 
@@ -132,9 +138,8 @@ class Flusher:
 
     def _flush_by(self, flush: Callable[[float | None], bool], timeout: float | None) -> bool:
         """Flush in the thread, which no signal handler interrupts; at the end in this one."""
-        if self._pid != os.getpid():
-            self.after_fork()  # by a fork that ran no hooks
-        if not self._is_used:
+        self._notice_fork()
+        if not self.is_used:
             return True  # nothing was logged, so a program that only ends writes nothing
         if self._seconds_left is not None:
             return flush(
@@ -189,6 +194,7 @@ class Flusher:
         """
         if self.is_closed:
             return
+        self._notice_fork()
         if not self._flush_finally(max(0.0, self.exit_timeout - spent) / sharing):
             with contextlib.suppress(Interrupted):
                 self._give_up(closed=False)

@@ -17,16 +17,17 @@ from ecl_logging.notices import warn
 from ecl_logging.sender import flushing_threads
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["arm_exit_hooks", "is_forking_here", "watch"]
+__all__ = ["arm_exit_hooks", "watch"]
 
 
 class _Watched(Protocol):
+    is_used: bool
+
     def after_fork(self) -> None: ...
     def at_exit(self, *, spent: float, sharing: int) -> None: ...
 
 
 _watched: WeakRefs[_Watched] = WeakRefs()
-_forking_threads: set[int] = set()
 _armed_in: int | None = None
 
 
@@ -35,33 +36,15 @@ def watch(flusher: _Watched) -> None:
     _watched.add(flusher)
 
 
-def is_forking_here() -> bool:
-    """Whether this thread is about to fork: other threads may have to wait for it."""
-    return threading.get_ident() in _forking_threads
-
-
-def _before_fork() -> None:
-    _forking_threads.add(threading.get_ident())
-
-
-def _after_fork_in_parent() -> None:
-    _forking_threads.discard(threading.get_ident())
-
-
 def _in_forked_child() -> None:
     """Give everybody new locks and nothing pending. Only assigns: no lock, no I/O."""
-    _forking_threads.clear()
     flushing_threads.clear()
     for flusher in _watched.alive():
         flusher.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_in_forked_child,
-    )
+    os.register_at_fork(after_in_child=_in_forked_child)
 
 
 def arm_exit_hooks() -> None:
@@ -89,9 +72,11 @@ def arm_exit_hooks() -> None:
 def _at_exit() -> None:
     began = time.monotonic()
     flushers = _watched.alive()
-    for number, flusher in enumerate(flushers):
+    waiting = sum(flusher.is_used for flusher in flushers)
+    for flusher in flushers:
         try:
-            flusher.at_exit(spent=time.monotonic() - began, sharing=len(flushers) - number)
+            flusher.at_exit(spent=time.monotonic() - began, sharing=max(1, waiting))
+            waiting -= flusher.is_used
         except Exception as error:  # noqa: BLE001 - the others are to be flushed all the same
             warn(f"flushing at exit failed with {type(error).__name__}: {error}")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ecl_logging.intervals import Interval
+from ecl_logging.stores import fork_gate
+from ecl_logging.stores.fork_gate import kept_from_forks
 from ecl_logging.stores.protocols import Batch, Definition
-from ecl_logging.stores.sqlite import fork_gate
-from ecl_logging.stores.sqlite.fork_gate import in_sqlite
 from ecl_logging.stores.sqlite.store import SqliteStore
 
 SECOND = (Interval("1s", 1),)
@@ -65,7 +65,7 @@ def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
     entered, leaving = threading.Event(), threading.Event()
 
     def stay_inside() -> None:
-        with in_sqlite():
+        with kept_from_forks():
             entered.set()
             leaving.wait()
 
@@ -75,7 +75,7 @@ def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
     try:
         child = os.fork()
         if child == 0:
-            with in_sqlite():
+            with kept_from_forks():
                 os._exit(7)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     finally:
@@ -87,10 +87,10 @@ def test_a_fork_does_not_wait_for_ever_for_a_thread_inside(
 
 STAY_INSIDE = """
 import os, signal, sys, threading, time
-from ecl_logging.stores.sqlite.fork_gate import in_sqlite
+from ecl_logging.stores.fork_gate import kept_from_forks
 
 def stay_inside():
-    with in_sqlite():
+    with kept_from_forks():
         entered.set()
         time.sleep(0.5)
 
@@ -107,7 +107,7 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 signal.setitimer(signal.ITIMER_REAL, 0)
-with in_sqlite():
+with kept_from_forks():
     print("inside", time.monotonic() - began < 4.0)
 began = time.monotonic()
 if os.fork() == 0:
@@ -117,7 +117,7 @@ print("forked", time.monotonic() - began < 4.0)
 """
 
 
-@pytest.mark.parametrize("act", ["with in_sqlite(): pass", "raise KeyboardInterrupt"])
+@pytest.mark.parametrize("act", ["with kept_from_forks(): pass", "raise KeyboardInterrupt"])
 def test_a_signal_handler_amid_the_wait_for_a_fork_closes_nothing(programs, act: str) -> None:
     """A handler that used SQLite waited for its own thread's fork; one that raised left the
     gate closed for ever."""
@@ -131,7 +131,7 @@ def test_a_visit_that_an_exception_has_cut_short_holds_up_no_fork(programs) -> N
     ended = programs.run_forking(
         """
 import os, signal, threading, time
-from ecl_logging.stores.sqlite.fork_gate import in_sqlite
+from ecl_logging.stores.fork_gate import kept_from_forks
 
 def act(*_):
     if armed:
@@ -143,7 +143,7 @@ signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
 for _ in range(20_000):
     try:
         armed = True
-        with in_sqlite():
+        with kept_from_forks():
             pass
     except InterruptedError:
         pass

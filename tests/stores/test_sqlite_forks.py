@@ -42,7 +42,7 @@ def fork_during(transaction, longest):
 # Each transaction changes more than its cache holds: when the fork comes, part of it is in the
 # file, and the way back in the journal.
 EXITING = """
-from ecl_logging.stores.sqlite import fork_gate
+from ecl_logging.stores import fork_gate
 
 fork_gate._LONGEST_WAIT = 0.1  # none of these transactions ends before the fork
 

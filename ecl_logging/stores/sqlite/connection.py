@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from ecl_logging.errors import StoreError, StoreUnavailable
-from ecl_logging.stores.sqlite.fork_gate import closed_before_forks, in_sqlite
+from ecl_logging.stores.fork_gate import closed_before_forks, kept_from_forks
 from ecl_logging.stores.sqlite.schema import create_tables, is_ours
 
 # Imported here and not where it is used: that may be a thread, and a lock of the import
@@ -92,7 +92,7 @@ class Connections:
         self, path: str, inside: contextlib.ExitStack
     ) -> tuple[sqlite3.Connection, tuple[int, int]]:
         with contextlib.ExitStack() as attempt:
-            attempt.enter_context(in_sqlite())
+            attempt.enter_context(kept_from_forks())
             connection, identity = self._take(path)
             attempt.enter_context(_closed_on_error(connection))
             connection.execute("BEGIN IMMEDIATE")
@@ -101,7 +101,7 @@ class Connections:
 
     def close(self) -> None:
         """Close what is idle. Never raises."""
-        with in_sqlite():
+        with kept_from_forks():
             self.close_idle()
 
     def close_idle(self) -> None:
@@ -171,7 +171,7 @@ def _wait_until(deadline: float, connection: sqlite3.Connection) -> None:
 
 def _begin_to_read(path: str, inside: contextlib.ExitStack) -> sqlite3.Connection:
     with contextlib.ExitStack() as attempt:
-        attempt.enter_context(in_sqlite())
+        attempt.enter_context(kept_from_forks())
         connection = attempt.enter_context(contextlib.closing(_open_to_read(path)))
         connection.execute("BEGIN")
         connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # takes the read lock
