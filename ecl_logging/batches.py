@@ -167,12 +167,14 @@ class PendingCounts:
                 if not is_latest:
                     stretch = self._stretches.at(created, self._intervals)
                     start, end, counts = stretch.start, stretch.end, stretch.counts
+                if self._limit and event_id is not None:
+                    self._note_towards_limit(event_id, n)
                 if event_id in counts:
                     counts[event_id] += n
                 else:
                     self._add_first(stretch, event_id, n)
-                if self._limit and event_id is not None:
-                    self._note_towards_limit(event_id, n)
+            # From the addition to here no function is entered: that is where Python looks for
+            # signals.
             ledger.counted += n
             popleft()
 

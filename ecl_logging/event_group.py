@@ -80,7 +80,7 @@ class EventGroup:
 
     # --- reading
 
-    def get_counts(self, interval: str, current: bool = False) -> dict[str, int]:  # noqa: FBT001, FBT002 - the signature of event_count_logger
+    def get_counts(self, interval: str, current: bool = False) -> dict[str, int]:
         """Return the counts of the last finished bucket, or of the current one.
 
         Declared IDs are there also at zero. With `current`, what this process has pending is
@@ -152,7 +152,7 @@ class DummyEventGroup:
     def declare_event_ids(self, event_ids: Iterable[object]) -> None:
         """Do nothing."""
 
-    def get_counts(self, interval: str, current: bool = False) -> dict[str, int]:  # noqa: FBT001, FBT002 - as in EventGroup
+    def get_counts(self, interval: str, current: bool = False) -> dict[str, int]:
         """Return no counts."""
         return {}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS
@@ -28,6 +28,34 @@ if TYPE_CHECKING:
     from ecl_logging.stores.protocols import Store
 
 __all__ = ["DummyEventGroup", "EventCountLogger", "EventGroup"]
+
+
+class Telemetry(TypedDict):
+    """What became of the events of a process; see `EventCountLogger.telemetry`."""
+
+    sources: dict[str, str]
+    counted: int
+    applied: int
+    pending: int
+    spooled: int
+    dropped: dict[str, int]
+    late: int
+    ahead: int
+    other: int
+    retries: int
+    last_flush: float | None
+    last_error: str | None
+
+
+class Health(TypedDict):
+    """Whether counting works; see `EventCountLogger.health`."""
+
+    ok: bool
+    store: str
+    pending: int
+    dropped: int
+    last_flush: float | None
+    last_error: str | None
 
 
 class EventCountLogger:
@@ -97,11 +125,21 @@ class EventCountLogger:
 
     # --- groups
 
+    @overload
+    def get_group(
+        self, name: str, dummy: Literal[True], warn: bool = True
+    ) -> EventGroup | DummyEventGroup: ...
+
+    @overload
+    def get_group(
+        self, name: str, dummy: bool = False, warn: bool = True
+    ) -> EventGroup | DummyEventGroup | None: ...
+
     def get_group(
         self,
         name: str,
-        dummy: bool = False,  # noqa: FBT001, FBT002 - the signature of event_count_logger
-        warn: bool = True,  # noqa: FBT001, FBT002
+        dummy: bool = False,
+        warn: bool = True,
     ) -> EventGroup | DummyEventGroup | None:
         """Return the group; for an unknown one None, or with `dummy` a DummyEventGroup.
 
@@ -116,8 +154,7 @@ class EventCountLogger:
         return DummyEventGroup() if dummy else None
 
     def __getitem__(self, name: str) -> EventGroup | DummyEventGroup:
-        group = self.get_group(name, dummy=True)
-        return group if group is not None else DummyEventGroup()
+        return self.get_group(name, dummy=True)
 
     @property
     def groups(self) -> Mapping[str, EventGroup]:
@@ -159,7 +196,7 @@ class EventCountLogger:
 
     # --- looking at it
 
-    def telemetry(self) -> dict[str, object]:
+    def telemetry(self) -> Telemetry:
         """Return what became of the events of this process, in numbers of events.
 
         counted = applied + pending + spooled + all of dropped, at any time.
@@ -189,19 +226,18 @@ class EventCountLogger:
             "last_error": self._flusher.outage.last_error,
         }
 
-    def health(self) -> dict[str, object]:
+    def health(self) -> Health:
         """Return whether counting works, for a web endpoint. Does not touch the store.
 
         `ok` is false while the store is away or after `close`; `dropped` is the sum over all
         reasons; `last_flush` is Unix time or None.
         """
         telemetry = self.telemetry()
-        dropped: dict[str, int] = telemetry["dropped"]  # type: ignore[assignment]  # built above
         return {
             "ok": not self._flusher.outage.is_on and not self._flusher.is_closed,
             "store": self.store.shown,
             "pending": telemetry["pending"],
-            "dropped": sum(dropped.values()),
+            "dropped": sum(telemetry["dropped"].values()),
             "last_flush": telemetry["last_flush"],
             "last_error": telemetry["last_error"],
         }

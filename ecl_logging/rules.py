@@ -91,6 +91,8 @@ def _text(value: object) -> str:
 
 def _is_below(name: str, logger: str) -> bool:
     """Whether the logger called `name` is meant by a rule's `logger`."""
+    if logger == "root":
+        return name == "root"  # its descendants would be all there are
     if "*" in logger or "?" in logger:
         return fnmatch.fnmatchcase(name, logger)
     return name == logger or name.startswith(logger + ".")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from typing import Any
 
 import pytest
 
 from ecl_logging import EventCountLogger
+from ecl_logging.flusher import Flusher
+from ecl_logging.handlers import CountingHandler
 from ecl_logging.stores.memory import MemoryStore
 from tests.conftest import wait_until
 from tests.faulty_stores import FlakyStore, HangingStore
@@ -236,3 +240,67 @@ def test_the_end_gives_up_in_time_what_a_locked_file_refuses(warnings_told):
     assert time.monotonic() - begin < 2
     assert dropped(ecl) == {"shutdown": 5}
     first.close()
+
+
+# --- the time that the end takes
+
+
+def test_handlers_that_share_a_logger_share_the_time_of_its_end(monkeypatch, warnings_told):
+    """As `logging.shutdown` calls them, which took twice two seconds for each."""
+    monkeypatch.setattr(Flusher, "exit_timeout", 0.4)
+    ecl = EventCountLogger(BATCHED, store=HangingStore())
+    handlers = [CountingHandler(ecl) for _ in range(4)]
+    ecl["g"].log("x")
+    began = time.monotonic()
+    for handler in handlers:
+        handler.flush()
+        handler.close()
+    ecl.close()
+
+    assert time.monotonic() - began < 1.2
+    assert dropped(ecl) == {"shutdown": 1}
+
+
+def test_a_flush_that_succeeds_gives_the_next_one_its_whole_time(monkeypatch):
+    monkeypatch.setattr(Flusher, "exit_timeout", 0.3)
+    store = FlakyStore()
+    with EventCountLogger(BATCHED, store=store) as ecl:
+        handler = CountingHandler(ecl)
+        end = time.monotonic() + 0.6
+        while time.monotonic() < end:
+            ecl["g"].log("x")
+            handler.flush()
+            assert telemetry(ecl)["pending"] == 0
+
+
+def test_the_log_call_does_not_wait_while_another_thread_closes(monkeypatch, warnings_told):
+    """Each record was flushed by the thread that logged it, as soon as the end had begun."""
+    monkeypatch.setattr(Flusher, "exit_timeout", 1.0)
+    store = HangingStore()
+    handler = CountingHandler(groups=BATCHED, store=store)
+    record = logging.makeLogRecord({"name": "app", "event": "x"})
+    handler.handle(record)
+    wait_until(store.is_waiting.is_set)
+    closing = threading.Thread(target=handler.close)
+    closing.start()
+    longest = 0.0
+    while closing.is_alive():
+        began = time.monotonic()
+        handler.handle(record)
+        longest = max(longest, time.monotonic() - began)
+    store.let_go.set()
+
+    assert longest < 0.5
+    assert telemetry(handler.ecl)["pending"] == 0
+    assert telemetry(handler.ecl)["dropped"]["closed"] > 0
+
+
+def test_a_process_that_logs_nothing_asks_the_store_nothing():
+    store = FlakyStore()
+    store.is_away = True
+    ecl = EventCountLogger(BATCHED, store=store)
+
+    assert ecl.flush()
+    assert ecl["g"].sync()
+    ecl.close()
+    assert telemetry(ecl)["last_error"] is None

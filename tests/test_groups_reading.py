@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from types import SimpleNamespace
 
 import pytest
@@ -125,3 +126,30 @@ def test_reading_while_the_store_is_away_says_so(requests, store, warnings_told)
 
     with pytest.raises(StoreUnavailable):
         requests.get_counts("1m")
+
+
+def test_an_interval_that_the_store_has_not_been_told_reads_zero(store, warnings_told):
+    with EventCountLogger({"requests": {"intervals": ["1m"]}}, store=store) as before:
+        before["requests"].sync()
+    mine = {"requests": {"intervals": ["1m", "1h"], "events": ["new"]}}
+    with EventCountLogger(mine, store=store) as ecl:
+        assert ecl["requests"].get_counts("1h") == {"new": 0}
+        assert ecl["requests"].get_current_counts("new") == {"1m": 0, "1h": 0}
+
+
+@pytest.mark.parametrize("event_id", [404, HTTPStatus.NOT_FOUND])
+def test_a_count_is_read_by_what_was_logged(store, event_id):
+    group = {"codes": {"intervals": ["1m"], "auto_declare_events": True}}
+    with EventCountLogger(group, store=store) as ecl:
+        ecl["codes"].log(event_id)
+
+        assert ecl["codes"].get_current_count(event_id, "1m") == 1
+        assert ecl["codes"].get_current_counts(event_id) == {"1m": 1}
+        assert ecl["codes"].get_last_count(event_id, "1m") == 0
+
+
+def test_reading_writes_nothing(store):
+    with EventCountLogger(REQUESTS, store=store) as ecl:
+        assert ecl["requests"].get_counts("1m", current=True) == {"req1": 0, "req2": 0}
+
+    assert store.groups() == []

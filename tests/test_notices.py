@@ -98,3 +98,17 @@ def test_a_program_without_stderr_is_not_disturbed(monkeypatch, stderr):
     monkeypatch.setattr(sys, "stderr", stderr)
 
     assert warn("lost") is None
+
+
+def test_a_stderr_that_raises_anything_is_passed_over(monkeypatch):
+    class Broken:
+        def write(self, text: str) -> int:
+            raise RuntimeError
+
+        def flush(self) -> None:
+            raise RuntimeError
+
+    our_logger_alone(monkeypatch)
+    monkeypatch.setattr(sys, "stderr", Broken())
+
+    assert warn("lost") is None

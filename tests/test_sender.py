@@ -330,3 +330,101 @@ def test_ids_declared_during_a_flush_that_hangs_are_known_here():
 
     assert program.flush()
     assert program.stored() == {"a": 1, "b": 1}
+
+
+# --- what a store has lost, and what it never had
+
+
+def emptied(store: FlakyStore, clock: Clock) -> None:
+    store.inner = MemoryStore(clock=clock)
+
+
+def test_a_store_that_is_emptied_twice_is_told_twice(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    for n in (7, 20, 300):
+        program.log("a", n)
+        program.flush()
+        emptied(store, clock)
+    program.log("a", 4000)
+    program.flush()
+
+    assert (program.ledger.applied, dropped(program)) == (4000, {"server_forgot": 327})
+
+
+def test_what_was_confirmed_before_a_partial_loss_is_lost_with_the_rest(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 100)
+    program.flush()
+    saved = store.inner.sources("g")[0]
+    program.log("a", 10)
+    program.flush()
+    store.inner._tables.save_source("g", saved)
+    program.log("a", 1)
+    program.flush()
+    assert dropped(program) == {"server_forgot": 10}
+
+    emptied(store, clock)
+    program.log("a", 1)
+    program.flush()
+    assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 111})
+
+
+def test_a_store_that_was_emptied_during_a_quiet_day_is_told(clock, machine_time, warnings_told):
+    """The program's source is a new one by then, whose first batch no store refuses."""
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 100)
+    program.flush()
+    machine_time.now += RENEW_SECONDS + 1
+    emptied(store, clock)
+    program.log("a", 1)
+    program.flush()
+
+    assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 100})
+
+
+def test_a_store_that_does_not_know_the_group_at_first_has_lost_nothing(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.flush()
+    emptied(store, clock)
+    program.log("a", 5)
+    program.flush()
+
+    assert (program.ledger.applied, dropped(program)) == (5, {})
+    assert warnings_told == []
+
+
+def test_what_the_store_could_not_take_is_not_forgotten_by_it(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("b")
+    program.flush()
+    start = MINUTE.start_of(int(clock.now))
+    store.inner._tables.buckets["g", "1m"][start]["a"] = "spoilt"
+    program.log("a", 10)
+    program.flush()
+    emptied(store, clock)
+    program.log("b")
+    program.flush()
+
+    assert dropped(program) == {"bad_cell": 10, "server_forgot": 1}
+    assert program.ledger.applied == 1
+
+
+def test_warnings_of_one_kind_do_not_silence_another(clock, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock, auto_declare_events=False, events=["a"])
+    for n in range(150):
+        program.log(f"typo{n}")
+    program.log("a")
+    program.flush()
+    start = MINUTE.start_of(int(clock.now))
+    store.inner._tables.buckets["g", "1m"][start]["a"] = "spoilt"
+    program.log("a")
+    program.flush()
+
+    assert len(warnings_told) == 101
+    assert warnings_told[-1] == "group g: cell '1m a' holds no number that can be added to"

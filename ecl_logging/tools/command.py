@@ -86,25 +86,32 @@ def add_common_options(parser: argparse.ArgumentParser, *, positional: bool = Tr
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
 
 
-def open_context(config: str | None, store: str | None) -> Context:
-    """Return store and configuration of a command. Raises ConfigError; opens nothing yet."""
-    path = config or os.environ.get("ECL_CONFIG", "").strip() or None
+def open_context(
+    name: str, *, argument: str | None, option: str | None, store: str | None
+) -> Context:
+    """Return store and configuration of the command `name`; opens nothing yet.
+
+    `argument` and `option` both name the file. Raises ConfigError.
+    """
+    if argument is not None and option is not None:
+        raise UsageError(f"both -c {option} and {argument} name a configuration file; give one")
+    path = argument or option or os.environ.get("ECL_CONFIG", "").strip() or None
     loaded = None
     if path is not None:
         loaded = read_config_file(path)
         if loaded is None:
             raise ConfigError(f"{path}: has neither 'ecl' nor 'groups' at its top level")
     elif os.path.exists(_DEFAULT_FILE):
-        loaded = _read_if_ours(_DEFAULT_FILE)
+        loaded = _read_if_ours(name, _DEFAULT_FILE)
     return Context(open_chosen_store(store, loaded.store if loaded else None), loaded)
 
 
-def _read_if_ours(path: str) -> Config | None:
+def _read_if_ours(name: str, path: str) -> Config | None:
     """Read the file that just happens to be here: it may be anybody's, and of any form."""
     try:
         return read_config_file(path)
     except UnreadableFile as error:
-        print(f"{error}; the file is passed over", file=sys.stderr)
+        print(f"{name}: {error}; the file is passed over", file=sys.stderr)
         return None
 
 

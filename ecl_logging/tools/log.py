@@ -45,19 +45,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     words = list(arguments.words)
-    config = arguments.config_option
-    if config is None and len(words) > 2 and _is_file(words[0]):
-        config = words.pop(0)
+    file = words.pop(0) if _is_file(words) else None
     if len(words) not in {2, 3}:
         raise UsageError("expected GROUP EVENT [COUNT]")
     group, event_id, count = words[0], words[1], words[2] if len(words) > 2 else "1"
-    with open_context(config, arguments.store) as context:
+    with open_context(
+        "ecl-log", argument=file, option=arguments.config_option, store=arguments.store
+    ) as context:
         _count(context, group, event_id, _checked(event_id, count))
     return 0
 
 
-def _is_file(word: str) -> bool:
-    return word.endswith((".yaml", ".yml")) or os.path.isfile(word)
+def _is_file(words: Sequence[str]) -> bool:
+    """Whether the first word is CONFIG: a group can have a file's name, so three are needed."""
+    is_yaml = words[0].endswith((".yaml", ".yml"))
+    return is_yaml or (len(words) > 2 and os.path.isfile(words[0]))
 
 
 def _checked(event_id: str, count: str) -> int:
@@ -71,7 +73,10 @@ def _checked(event_id: str, count: str) -> int:
 def _count(context: Context, name: str, event_id: str, count: int) -> None:
     config = _group(context, name)
     if not config.auto_declare_events and event_id not in config.events:
-        raise ConfigError(f"group {name} has no event {event_id!r}, and declares none by itself")
+        hint = "" if context.config else "; where its program's file says otherwise, name that (-c)"
+        raise ConfigError(
+            f"group {name} has no event {event_id!r}, and declares none by itself{hint}"
+        )
     flusher = Flusher(context.store)
     flusher.outage.is_announced = True  # nothing is counted in memory: this ends with an error
     counter = GroupCounter(config, flusher)

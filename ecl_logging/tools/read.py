@@ -53,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with open_context(arguments.config or arguments.config_option, arguments.store) as context:
+    with open_context(
+        "ecl-read",
+        argument=arguments.config,
+        option=arguments.config_option,
+        store=arguments.store,
+    ) as context:
         if arguments.check:
             return _check(context)
         if arguments.group is not None:

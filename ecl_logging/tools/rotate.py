@@ -53,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with open_context(arguments.config or arguments.config_option, arguments.store) as context:
+    with open_context(
+        "ecl-rotate",
+        argument=arguments.config,
+        option=arguments.config_option,
+        store=arguments.store,
+    ) as context:
         if arguments.define and context.config is None:
             raise ConfigError("--define: there is no configuration file; name one with -c FILE")
         if arguments.once:

@@ -94,3 +94,14 @@ def test_without_arguments_nothing_is_written_until_something_is_logged(monkeypa
     logging.getLogger("app").info("hello")
     handler.flush()
     assert (home / ".local/state/ecl_logging/counts.db").exists()
+
+
+def test_after_closing_it_counts_again(monkeypatch):
+    root = bare_root(monkeypatch)
+    first = count_logs(store="memory://")
+    first.close()
+    second = count_logs(store="memory://")
+    logging.getLogger("app").warning("x")
+
+    assert first not in root.handlers
+    assert second.ecl["levels"].get_current_count("WARNING", "1h") == 1

@@ -333,3 +333,73 @@ def test_a_record_after_closing_is_dropped_as_closed(make):
     handler.handle(record(event="x"))
 
     assert dropped(handler) == {"closed": 1}
+
+
+def test_with_the_first_record_all_groups_are_known_to_the_store(make):
+    """Whatever that record counts: a monitor asks for the errors before there is one."""
+    groups = {name: {"intervals": ["1m"], "events": ["x"]} for name in ("errors", "others")}
+    handler = make(groups=groups, rules=[{"group": "errors", "level": "ERROR", "event": "error"}])
+    assert handler.ecl.store.groups() == []
+    handler.handle(record())
+
+    wait_until(lambda: handler.ecl.store.groups() == ["errors", "others"])
+    assert handler.ecl.store.definition("errors").events == {"x", "error"}
+
+
+def test_our_own_first_record_makes_nothing_known(make):
+    handler = make()
+    handler.handle(record(name="ecl_logging"))
+    handler.flush()
+
+    assert handler.ecl.store.groups() == []
+
+
+def test_a_group_with_an_interval_of_its_own_is_flushed_early_by_the_handlers_limit(make):
+    groups = {"g": {"intervals": ["1d"], "events": ["x"], "sync_interval": 3600}}
+    handler = make(groups=groups, sync_limit=5)
+    handler.handle(record(event="x"))
+    wait_until(lambda: handler.ecl.telemetry()["applied"] == 1)
+    for _ in range(5):
+        handler.handle(record(event="x"))
+
+    wait_until(lambda: handler.ecl.telemetry()["applied"] == 6)
+
+
+@pytest.mark.parametrize("group", ["typo", 5, ["g"]])
+def test_an_event_group_that_there_is_not_is_invalid(make, warnings_told, group):
+    handler = make()
+    for _ in range(2):
+        handler.handle(record(event="x", event_group=group))
+    handler.flush()
+
+    assert counts(handler) == {}
+    assert dropped(handler) == {"invalid": 2}
+    assert warnings_told == [
+        "group g: an event names a group that is not configured; it is counted as @invalid"
+    ]
+
+
+def test_no_event_group_is_as_good_as_none(make):
+    handler = make()
+    handler.handle(record(event="x", event_group=None))
+
+    assert counts(handler) == {"x": 1}
+
+
+def test_a_record_whose_time_raises_is_invalid(make, warnings_told):
+    class Timeless(logging.LogRecord):
+        @property
+        def created(self) -> float:
+            raise RuntimeError
+
+        @created.setter
+        def created(self, value: float) -> None:
+            """Take what the base class sets."""
+
+    handler = make()
+    timeless = Timeless("web", 20, "", 0, "x", (), None)
+    timeless.event = "x"
+    handler.handle(timeless)
+    handler.flush()
+
+    assert dropped(handler) == {"invalid": 1}

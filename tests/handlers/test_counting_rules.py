@@ -45,3 +45,14 @@ def test_the_librarys_own_records_are_not_unmatched(make):
     handler.handle(logging.makeLogRecord({"name": "mine", "msg": "another"}))
 
     assert handler.ecl["g"].get_counts("1d", current=True) == {"rest": 1}
+
+
+def test_root_is_the_root_logger_itself(make):
+    handler = make(
+        groups={"g": {"intervals": ["1d"], "auto_declare_events": True}},
+        rules=[{"logger": "root", "event": "{name}"}],
+    )
+    for name in ("root", "root.child", "rooter"):
+        handler.handle(logging.makeLogRecord({"name": name}))
+
+    assert handler.ecl["g"].get_counts("1d", current=True) == {"root": 1}

@@ -185,3 +185,32 @@ print([thread.name for thread in threading.enumerate()])
     assert ended.status == 0
     assert "ecl-flusher" in ended.out
     assert "Exception" not in ended.err
+
+
+def test_a_program_with_several_loggers_ends_in_the_time_of_one(programs: Programs) -> None:
+    ended = programs.run(
+        """
+import threading, time
+from ecl_logging import EventCountLogger
+from ecl_logging.stores.memory import MemoryStore
+
+class Hanging(MemoryStore):
+    def apply(self, batch, *, timeout=5.0):
+        hanging.set()
+        threading.Event().wait()
+
+hanging = threading.Event()
+groups = {"g": {"intervals": ["1m"], "events": ["x"], "sync_interval": 0.01}}
+loggers = [EventCountLogger(groups, store=Hanging()) for _ in range(4)]
+healthy = EventCountLogger(groups, store=MemoryStore())
+for ecl in [*loggers, healthy]:
+    ecl["g"].log("x")
+hanging.wait()
+import atexit
+print(time.monotonic(), flush=True)
+"""
+    )
+
+    assert ended.status == 0
+    assert ended.at - float(ended.out) <= EXIT_SECONDS + MARGIN
+    assert len(ended.err.splitlines()) == 4, ended.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -220,3 +221,67 @@ event_count_logger().flush()
 
     assert_silent(ended)
     assert totals(programs.stored())["1m"] == dict.fromkeys(EVENTS, 1)
+
+
+RAISING = """
+import json, logging, random, signal, sys, time
+from tests.processes.counted import *
+from ecl_logging import EventCountLogger
+
+class TimeIsUp(BaseException):
+    pass
+
+def act(*_):
+    global armed
+    if armed:
+        armed = False
+        raise TimeIsUp
+
+armed = False
+attempts = completed = interrupted = 0
+{counting}
+signal.signal(signal.SIGALRM, act)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+end = time.monotonic() + 2.0
+while time.monotonic() < end:
+    attempts += 1
+    try:
+        armed = True
+        count()
+        completed += 1
+    except TimeIsUp:
+        interrupted += 1
+    armed = False
+signal.setitimer(signal.ITIMER_REAL, 0)
+flushed = ecl.flush(20)
+telemetry = ecl.telemetry()
+counts = ecl[GROUP].get_counts("1m", current=True), ecl[GROUP].get_counts("1m")
+print(json.dumps([attempts, completed, interrupted, flushed, telemetry, counts]))
+"""
+
+DIRECTLY = """
+ecl = EventCountLogger(GROUPS)
+count = lambda: ecl[GROUP].log("e0")
+"""
+BY_HANDLER = """
+configure({GROUP: GROUPS[GROUP] | {"sync_limit": 20}})
+ecl = event_count_logger()
+record = logging.makeLogRecord({"event": "e0"})
+count = lambda: counting_handler().handle(record)
+"""
+
+
+@pytest.mark.parametrize("counting", [DIRECTLY, BY_HANDLER], ids=["directly", "by a handler"])
+def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
+    programs: Programs, counting: str
+) -> None:
+    """Ctrl-C in a notebook, or a time limit: locks stayed locked, and counting stood still."""
+    ended = programs.run(RAISING.format(counting=counting))
+
+    assert_silent(ended)
+    attempts, completed, interrupted, flushed, telemetry, counts = json.loads(ended.out)
+    assert interrupted > 100
+    assert flushed
+    assert completed <= telemetry["applied"] <= attempts
+    assert telemetry["counted"] == telemetry["applied"]
+    assert sum(bucket["e0"] for bucket in counts) == telemetry["applied"]

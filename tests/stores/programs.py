@@ -53,7 +53,7 @@ class Program:
         batch = self.batch(counts, start=start, intervals=intervals)
         reply = self.store.apply(batch)
         assert reply.status == "applied"
-        self.number, self.total = batch.number, batch.total
+        self.number, self.total = batch.number, batch.total - reply.dropped
         return reply
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from ecl_logging.stores.protocols import Store
+from ecl_logging.stores.protocols import MAX_BAD_CELLS, Store
 from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program, cells
 
 LARGEST = 2**63 - 1
@@ -299,3 +299,33 @@ def test_a_batch_with_a_bad_cell_sent_again_repeats_the_reply(store, kind):
 
     assert first.dropped == 2
     assert store.apply(batch) == dataclasses.replace(first, status="duplicate")
+
+
+def test_a_spoilt_cell_is_left_out_when_it_is_read(store, kind):
+    Program(store).send({"req1": 1, "req2": 2})
+    kind.spoil(FIVE_SECONDS, NOW, "req1")
+
+    assert cells(store, FIVE_SECONDS) == {"req2": 2}
+    assert cells(store, FIVE_MINUTES) == {"req1": 1, "req2": 2}
+
+
+def test_a_reply_names_a_hundred_spoilt_cells_at_most(store, kind):
+    counts = {f"x{n}": 1 for n in range(150)}
+    for event_id in counts:
+        kind.spoil(FIVE_SECONDS, NOW, event_id)
+
+    reply = Program(store).send(counts, intervals=(FIVE_SECONDS,))
+
+    assert (reply.dropped, len(reply.bad_cells)) == (150, MAX_BAD_CELLS)
+
+
+def test_a_gap_tells_what_was_counted_not_what_was_dropped(store, kind):
+    """So that a program does not report as forgotten what never was in the store."""
+    program = Program(store)
+    program.send({"req1": 5})
+    kind.spoil(FIVE_SECONDS, NOW, "req2")
+    program.send({"req2": 7}, intervals=(FIVE_SECONDS,))
+
+    reply = store.apply(program.batch({"req1": 1}, number=9))
+
+    assert (reply.status, reply.number, reply.total) == ("gap", 2, 5)

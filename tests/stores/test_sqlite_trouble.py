@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,15 @@ import pytest
 
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.stores.sqlite.store import SqliteStore
-from tests.stores.programs import NOW, REQUESTS, Program, cells, fork, status_of
+from tests.stores.programs import (
+    FIVE_MINUTES,
+    NOW,
+    REQUESTS,
+    Program,
+    cells,
+    fork,
+    status_of,
+)
 
 
 @pytest.fixture
@@ -334,3 +343,77 @@ def test_a_user_who_may_not_write_the_folder_is_told_whose_folder_it_is(public):
     error = as_nobody(lambda: store.define(REQUESTS))
 
     assert error.endswith(f"folder {folder} (owner root, mode 0755) cannot be written")
+
+
+def test_text_that_is_no_text_spoils_its_cell_only(tmp_path):
+    """sqlite3 refuses to read such a row: it stopped the whole group, and reading."""
+    path = tmp_path / "counts.db"
+    store = SqliteStore(str(path), clock=lambda: NOW)
+    store.define(REQUESTS)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for event_id, count in (("'req1'", "CAST(x'ff' AS TEXT)"), ("CAST(x'fe' AS TEXT)", "3")):
+            connection.execute(
+                f"INSERT INTO counts VALUES ('requests', '5m', {NOW}, {event_id}, {count})"
+            )
+    reply = Program(store).send({"req1": 10, "req2": 5}, intervals=(FIVE_MINUTES,))
+
+    assert (reply.dropped, reply.bad_cells) == (10, ("5m req1",))
+    assert cells(store) == {"req2": 5, "\N{REPLACEMENT CHARACTER}": 3}
+    store.close()
+
+
+def test_writing_waits_no_longer_than_its_timeout_in_all(tmp_path):
+    """A writer first and a reader then: each had the whole time."""
+    path = tmp_path / "counts.db"
+    store = SqliteStore(str(path), clock=lambda: NOW)
+    store.define(REQUESTS)
+    writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+
+    def let_read() -> None:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM counts").fetchall()
+        writer.execute("ROLLBACK")
+
+    letting = threading.Timer(0.8, let_read)
+    letting.start()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        store.apply(Program(store).batch({"req1": 1}), timeout=1.0)
+
+    assert time.monotonic() - began < 1.6
+    letting.join()
+    for connection in (writer, reader):
+        connection.close()
+    store.close()
+
+
+def test_threads_that_create_the_file_do_so_one_after_the_other(tmp_path, monkeypatch):
+    """Closing a descriptor of the file takes away the locks that the other's SQLite has."""
+    path = str(tmp_path / "folder" / "counts.db")
+    closing, checked = threading.Event(), threading.Event()
+    close = os.close
+
+    def close_slowly(descriptor: int) -> None:
+        closing.set()
+        checked.wait(10)
+        close(descriptor)
+
+    monkeypatch.setattr("ecl_logging.stores.sqlite.connection.os.close", close_slowly)
+    first = SqliteStore(lambda: path, private=True, clock=lambda: NOW)
+    second = SqliteStore(lambda: path, private=True, clock=lambda: NOW)
+    threads = [threading.Thread(target=s.define, args=(REQUESTS,)) for s in (first, second)]
+    threads[0].start()
+    assert closing.wait(10)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert threads[1].is_alive()
+    assert os.path.getsize(path) == 0
+    checked.set()
+    for thread in threads:
+        thread.join()
+
+    assert first.groups() == ["requests"]
+    for store in (first, second):
+        store.close()

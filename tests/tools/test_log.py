@@ -94,3 +94,18 @@ def test_wrong_usage_is_status_2(file, ran, arguments):
     assert (status, out) == (2, "")
     assert "ecl-log: error: " in err
     assert not Path("counts.db").exists()
+
+
+def test_a_file_without_an_event_is_wrong_usage(ran):
+    assert ran(ecl_log, "some.yaml", "requests") == (
+        2,
+        "",
+        "ecl-log: error: expected GROUP EVENT [COUNT]\n",
+    )
+
+
+def test_a_group_that_the_store_knows_may_be_one_that_its_program_declares(commanded, ran):
+    status, _, err = ran(ecl_log, "requests", "new")
+
+    assert status == 1
+    assert err.endswith("; where its program's file says otherwise, name that (-c)\n")

@@ -213,7 +213,7 @@ def test_a_logging_yaml_that_is_none_is_passed_over_with_a_word(capsys):
     assert ecl_read([]) == 0
 
     first = capsys.readouterr().err.splitlines()[0]
-    assert first.startswith("logging.yaml: line 1: ")
+    assert first.startswith("ecl-read: logging.yaml: line 1: ")
     assert first.endswith("; the file is passed over")
 
 
@@ -223,3 +223,16 @@ def test_a_file_that_was_named_must_be_readable(capsys):
     assert ecl_read(["-c", "mine.yaml"]) == 1
 
     assert capsys.readouterr().err.startswith("ecl-read: error: mine.yaml: line 1: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [(ecl_read, []), (ecl_rotate, ["--once"]), (ecl_log, ["two", "x"])],
+    ids=["read", "rotate", "log"],
+)
+def test_two_files_are_wrong_usage(ran, command, arguments):
+    one, two = written("one.yaml", "one"), written("two.yaml", "two")
+    status, out, err = ran(command, "-c", one, two, *arguments)
+
+    assert (status, out) == (2, "")
+    assert "both -c one.yaml and two.yaml name a configuration file" in err

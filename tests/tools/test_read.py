@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ecl_logging.tools.read import main as ecl_read
@@ -143,3 +145,10 @@ def test_wrong_usage_is_status_2(commanded, ran, arguments):
 
     assert (status, out) == (2, "")
     assert err.startswith("usage: ecl-read")
+
+
+def test_an_interval_that_only_the_file_has_so_far_reads_zero(commanded, ran):
+    Path("some.yaml").write_text("groups: {errors: {intervals: [1h, 1d], events: [fatal]}}")
+
+    assert ran(ecl_read, "some.yaml", "-g", "errors", "-i", "1d") == (0, "error:0\nfatal:0\n", "")
+    assert "# errors 1d current " in ran(ecl_read, "some.yaml")[1]

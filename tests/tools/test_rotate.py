@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ecl_logging.tools.read import main as ecl_read
 from ecl_logging.tools.rotate import main as ecl_rotate
 
 START = 1_795_348_800  # 2026-11-22T12:00:00Z
@@ -81,3 +82,17 @@ def test_define_needs_a_file(commanded, ran):
 @pytest.mark.parametrize("arguments", [["--unknown"], ["a.yaml", "b.yaml"]])
 def test_wrong_usage_is_status_2(ran, arguments):
     assert ran(ecl_rotate, *arguments)[0] == 2
+
+
+def test_an_interval_that_is_spelt_anew_stays_as_it_is_stored(commanded, ran):
+    """Counts are kept under its text: under another one nobody would find them."""
+    commanded.count("errors", error=2)
+    Path("some.yaml").write_text("groups: {errors: {intervals: [60m], history: 3}}")
+
+    assert ran(ecl_rotate, "some.yaml", "--define", "--once") == (
+        0,
+        "",
+        "ecl-rotate: group errors: 60m stays 1h, as it is stored\n",
+    )
+    assert commanded.store.definition("errors").history == 3
+    assert ran(ecl_read, "-g", "errors", "--current")[1] == "error:2\n"
