@@ -51,6 +51,13 @@ def warnings_told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
+def amid_a_minute() -> None:
+    """For tests that count by the real clock and read the current minute: it lasts a while."""
+    while time.time() % 60 > 50:
+        time.sleep(0.1)
+
+
+@pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     """Starts programs; those that still run at the end of the test are killed."""
     programs = Programs(tmp_path)

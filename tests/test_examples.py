@@ -13,6 +13,8 @@ import yaml
 
 from ecl_logging.handlers import CountingHandler
 
+pytestmark = pytest.mark.usefixtures("amid_a_minute")
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("amid_a_minute")
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -47,8 +49,16 @@ def test_the_configuration_of_twelve_lines_counts_its_groups() -> None:
     run("-c", BLOCKS[1])
 
     assert len(BLOCKS[1].split("\n\n")[1].splitlines()) <= 12
-    assert ecl_read("-g", "requests", "-i", "5m", "--current") == "error:0\nok:1\n"
-    assert ecl_read("-g", "levels", "--current") == "INFO:1\n"
+    shown = ecl_read("-g", "orders", "-i", "5m", "--current")
+    assert f"$ ecl-read -g orders -i 5m --current\n{shown}```" in README
+    assert ecl_read("-g", "severity", "--current") == "INFO:1\n"
+
+
+def test_following_the_readme_from_the_top_warns_of_nothing() -> None:
+    """Each example is tried on what those before it have counted."""
+    for block in BLOCKS:
+        assert run("-c", block).stderr in {"", "thank you\n"}
+    assert run("-m", "ecl_logging.tools.read", "-c", str(ROOT / "logging.yaml")).stderr == ""
 
 
 def test_counting_by_hand_prints_what_its_comment_says() -> None:
