@@ -70,7 +70,16 @@ class SqliteKind:
         self._path.unlink()
 
 
-KINDS: dict[str, type[Kind]] = {"memory": MemoryKind, "sqlite": SqliteKind}
+class WalKind(SqliteKind):
+    """As with an SQLite that can be trusted with a write-ahead log."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        super().__init__(request)
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        monkeypatch.setattr("ecl_logging.stores.sqlite.connection.wal_is_safe", lambda _: True)
+
+
+KINDS: dict[str, type[Kind]] = {"memory": MemoryKind, "sqlite": SqliteKind, "wal": WalKind}
 
 
 @pytest.fixture(params=KINDS)

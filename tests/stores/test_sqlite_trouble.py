@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sqlite3
 import tempfile
@@ -31,8 +32,16 @@ def path(tmp_path):
     return tmp_path / "counts.db"
 
 
+@pytest.fixture(params=["rollback", "wal"])
+def mode(request, monkeypatch) -> str:
+    """Each of the journal modes that the version of SQLite decides on."""
+    is_wal = request.param == "wal"
+    monkeypatch.setattr("ecl_logging.stores.sqlite.connection.wal_is_safe", lambda _: is_wal)
+    return str(request.param)
+
+
 @pytest.fixture
-def store(path, clock):
+def store(mode, path, clock):
     store = SqliteStore(str(path), clock=clock)
     yield store
     store.close()
@@ -228,10 +237,11 @@ def test_defining_waits_no_longer_than_it_may(store, somebody):
     begun = time.monotonic()
 
     with pytest.raises(StoreUnavailable):
-        store.define(REQUESTS, timeout=0.1)
+        store.define(dataclasses.replace(REQUESTS, history=9), timeout=0.1)
     assert time.monotonic() - begun < 2
 
 
+@pytest.mark.parametrize("mode", ["rollback"], indirect=True)
 def test_a_commit_that_a_reader_holds_up_leaves_nothing_behind(store, somebody):
     program = Program(store)
     somebody.execute("BEGIN")
@@ -270,7 +280,7 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def public(clock):
+def public(mode, clock):
     """A store of root's in a folder that everybody can enter."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -314,6 +324,20 @@ def reads_two(store: SqliteStore) -> None:
 @as_root
 def test_a_user_who_may_only_read_reads(public):
     assert as_nobody(lambda: reads_two(public)) == ""
+
+
+@as_root
+@pytest.mark.parametrize("mode", ["wal"], indirect=True)
+def test_a_log_that_a_killed_writer_has_left_is_for_who_may_write(public, path):
+    file = public.shown.removeprefix("sqlite:///")
+    execute(file, "PRAGMA journal_mode = wal")
+    child = fork(lambda: (Program(public, "b").send({"req1": 1}), os.kill(os.getpid(), 9)))
+    assert status_of(child) == -9
+    Path(f"{file}-shm").unlink()
+
+    error = as_nobody(lambda: reads_two(public))
+    assert error.endswith("counts.db: its log has to be read by somebody who may write it, first")
+    assert cells(public) == {"req1": 3}
 
 
 @as_root

@@ -249,26 +249,42 @@ def _create_private(path: str) -> None:
 
 
 def _open_to_read(path: str) -> sqlite3.Connection:
-    try:
-        is_empty = os.stat(path).st_size == 0
-    except FileNotFoundError:
-        is_empty = True
-    if is_empty:
+    if _size(path) == 0:
         connection = sqlite3.connect(":memory:", isolation_level=None)
         create_tables(connection)
         return connection
     try:
-        return _open_existing(path, "ro")
+        return _open_existing(path, "mode=ro")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname not in {"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"}:
+        if error.sqlite_errorname in {"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"}:
+            # A writer was killed in a transaction: the file must be put right to be read.
+            return _open_existing(path, "mode=rw")
+        if error.sqlite_errorname not in _CANNOT_NOTE_READERS:
             raise
-    # A writer was killed in a transaction: the file must be put right before it can be read.
-    return _open_existing(path, "rw")
+    # In WAL mode readers note in a file beside it where they are; who may not write the folder
+    # can read only what nobody writes at the moment.
+    if _size(f"{path}-wal") > 0:
+        raise StoreUnavailable("its log has to be read by somebody who may write it, first")
+    return _open_existing(path, "mode=ro&immutable=1")
 
 
-def _open_existing(path: str, mode: str) -> sqlite3.Connection:
+_CANNOT_NOTE_READERS = {
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY_CANTINIT",
+    "SQLITE_READONLY_DIRECTORY",
+}
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _open_existing(path: str, options: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(path)}?mode={mode}",
+        f"file:{quote(path)}?{options}",
         timeout=_BUSY_MILLISECONDS / 1000,
         isolation_level=None,
         uri=True,
