@@ -13,16 +13,10 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
-from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores.fork_gate import closed_before_forks, kept_from_forks
+from ecl_logging.stores.sqlite.errors import is_locked, translated
 from ecl_logging.stores.sqlite.schema import create_tables, is_ours
-
-# Imported here and not where it is used: that may be a thread, and a lock of the import
-# system that a fork finds taken stays taken in the child.
-try:
-    import pwd
-except ImportError:  # Windows has no such thing
-    pwd = None  # type: ignore[assignment]
 
 __all__ = ["Connections", "wal_is_safe"]
 
@@ -69,7 +63,7 @@ class Connections:
         process has written since, without waiting.
         """
         path, deadline = self._find_path(), time.monotonic() + timeout
-        with _translated(path), contextlib.ExitStack() as inside:
+        with translated(path), contextlib.ExitStack() as inside:
             connection, identity = _when_unlocked(lambda: self._begin(path, inside), timeout)
             # From here on only readers can hold it up, and only waiting inside is left.
             _wait_until(deadline, connection)
@@ -85,7 +79,7 @@ class Connections:
         Where there is no file, or nothing in it yet, it sees empty tables.
         """
         path = self._find_path()
-        with _translated(path), contextlib.ExitStack() as inside:
+        with translated(path), contextlib.ExitStack() as inside:
             yield _when_unlocked(lambda: _begin_to_read(path, inside), timeout)
 
     def _begin(
@@ -151,16 +145,11 @@ def _when_unlocked(begin: Callable[[], _T], timeout: float) -> _T:
             return begin()
         except sqlite3.OperationalError as error:
             left = deadline - time.monotonic()
-            if not _is_locked(error) or left <= 0:
+            if not is_locked(error) or left <= 0:
                 raise
         # Processes that wait together should not try together.
         time.sleep(min(left, pause * _random.uniform(0.5, 1.5)))
         pause = min(_LONGEST_PAUSE, pause * 2)
-
-
-def _is_locked(error: sqlite3.Error) -> bool:
-    name = getattr(error, "sqlite_errorname", "")
-    return bool(name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")))
 
 
 def _wait_until(deadline: float, connection: sqlite3.Connection) -> None:
@@ -296,82 +285,3 @@ def _open_existing(path: str, options: str) -> sqlite3.Connection:
             connection = sqlite3.connect(":memory:", isolation_level=None)
             create_tables(connection)
         return connection
-
-
-# --- errors
-
-
-@contextlib.contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """Turn what SQLite and the system raise into our errors, with the file's name."""
-    shown = f"sqlite:///{path}"
-    try:
-        yield
-    except StoreUnavailable as error:
-        raise StoreUnavailable(f"{shown}: {error}") from None
-    except StoreError as error:
-        raise StoreError(f"{shown}: {error}") from None
-    except sqlite3.DatabaseError as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
-            raise StoreError(f"{shown}: is no database, or a damaged one") from error
-        reason = "is locked by another process" if _is_locked(error) else _reason(path)
-        reason = reason or str(error)
-        raise StoreUnavailable(f"{shown}: {reason}") from error
-    except sqlite3.Error as error:
-        raise StoreError(f"{shown}: {error}") from error
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
-    except OSError as error:
-        reason = _reason(path) or error.strerror or str(error)
-        raise StoreUnavailable(f"{shown}: {reason}") from error
-
-
-def _reason(path: str) -> str:
-    """Say in words why the file cannot be used; empty where SQLite says it better."""
-    if os.path.isdir(path):
-        return "is a folder"
-    if not os.path.exists(path):
-        return _reason_of_folder(os.path.dirname(path) or ".")
-    if os.access(path, os.R_OK | os.W_OK):
-        folder = os.path.dirname(path) or "."
-        return "" if os.access(folder, os.W_OK) else f"folder {_owned(folder)} cannot be written"
-    lacking = "written" if os.access(path, os.R_OK) else "read"
-    return f"cannot be {lacking} by user {_user()}; it {_owned('', path)}"
-
-
-def _reason_of_folder(folder: str) -> str:
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        return f"{folder} is not a folder"
-    named = folder
-    while not os.path.exists(folder) and os.path.dirname(folder) != folder:
-        parent = os.path.dirname(folder) or "."
-        if not os.access(parent, os.W_OK | os.X_OK) and os.path.exists(parent):
-            return f"folder {_owned(parent)} cannot be written"
-        folder = parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return f"folder {_owned(folder)} cannot be written"
-    return "" if folder == named else f"there is no folder {named}"
-
-
-def _owned(shown: str, path: str = "") -> str:
-    """`PATH (owner NAME, mode 0755)`, or `belongs to NAME (mode 0600)` without a name to show."""
-    try:
-        status = os.stat(path or shown)
-    except OSError:
-        return shown or "is out of reach"
-    mode = f"mode {status.st_mode & 0o7777:04o}"
-    if shown:
-        return f"{shown} (owner {_name(status.st_uid)}, {mode})"
-    return f"belongs to {_name(status.st_uid)} ({mode})"
-
-
-def _user() -> str:
-    return _name(os.geteuid()) if hasattr(os, "geteuid") else "this one"
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name if pwd else str(uid)
-    except KeyError:
-        return str(uid)
