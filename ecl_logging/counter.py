@@ -71,7 +71,7 @@ class GroupCounter:
         else:
             if n > 0:
                 self._append((text, n, created))
-                self._notice()
+                self._notice(n)
 
     def arrive_invalid(self, reason: str, created: float) -> None:
         """Note a value that is no event."""
@@ -84,8 +84,11 @@ class GroupCounter:
         if not self._flusher.is_ending and self._flusher.outage.may_try():
             self._flusher.flush_one(self, STEP_SECONDS)
 
-    def _notice(self) -> None:
-        """See that somebody sees to the arrivals. On the thread that logs: takes no lock."""
+    def _notice(self, n: int = 1) -> None:
+        """See that somebody sees to the arrivals. On the thread that logs: takes no lock.
+
+        `n`: how much the latest one counts.
+        """
         if self._flusher.is_ending:
             self._flusher.count_at_the_end(self)
             return
@@ -95,7 +98,7 @@ class GroupCounter:
                 self._notice_at = min(self._limit or DRAIN_AT, DRAIN_AT)
                 self._next_flush = 0.0  # the first event of all is sent at once
                 self._flusher.wake()
-            elif waiting >= self._notice_at:
+            elif waiting >= self._notice_at or (n > 1 and self._limit is not None):
                 self._flusher.wake()
         if waiting >= CROWD:
             self._pending.try_drain(_AT_ONCE)
@@ -145,7 +148,8 @@ class GroupCounter:
             waiting = 0
         room = self._pending.room_to_limit()
         if self._notice_at and not self._flusher.is_ending:
-            self._notice_at = DRAIN_AT if room is None else min(max(1, room), DRAIN_AT)
+            at_limit = room if self._flusher.outage.may_try() else None
+            self._notice_at = DRAIN_AT if at_limit is None else min(max(1, at_limit), DRAIN_AT)
         if room is not None and waiting >= room:
             return True
         return time.monotonic() >= self._next_flush
@@ -157,7 +161,10 @@ class GroupCounter:
     def flush(self, timeout: float | None = None) -> bool:
         """Send what is pending. Waits for the store; True when nothing is left."""
         self._next_flush = time.monotonic() + self._period
-        return self._sender.flush(timeout)
+        flushed = self._sender.flush(timeout)
+        if not flushed:
+            self._next_flush = time.monotonic()  # as soon as the outage's pauses allow
+        return flushed
 
     def end_batching(self) -> None:
         """Bring every arrival from now on to `_notice`."""

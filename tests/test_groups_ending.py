@@ -154,6 +154,42 @@ def test_the_thread_sends_early_when_an_id_reaches_the_limit():
         wait_until(lambda: telemetry(ecl)["applied"] == 11)
 
 
+def test_after_an_outage_counts_are_sent_without_waiting_for_the_interval(warnings_told):
+    store = FlakyStore()
+    store.is_away = True
+    keys = DIRECT["g"] | {"sync_interval": 3600}
+    with EventCountLogger({"g": keys}, store=store) as ecl:
+        ecl["g"].log("x")
+        wait_until(lambda: warnings_told)
+        store.is_away = False
+
+        wait_until(lambda: telemetry(ecl)["applied"] == 1)
+
+
+def test_a_limit_is_reached_by_what_events_count_not_by_how_many_they_are():
+    keys = DIRECT["g"] | {"sync_interval": 3600, "sync_limit": 1000}
+    with EventCountLogger({"g": keys}, store="memory://") as ecl:
+        ecl["g"].log("bytes")
+        wait_until(lambda: telemetry(ecl)["applied"] == 1)
+        ecl["g"].log("bytes", 512)
+        ecl["g"].log("bytes", 512)
+
+        wait_until(lambda: telemetry(ecl)["applied"] == 1025)
+
+
+def test_a_limit_that_is_reached_while_the_store_is_away_is_no_reason_to_hurry(warnings_told):
+    store = FlakyStore()
+    store.is_away = True
+    keys = DIRECT["g"] | {"sync_interval": 3600, "sync_limit": 1}
+    with EventCountLogger({"g": keys}, store=store) as ecl:
+        for _ in range(1000):
+            ecl["g"].log("x")
+        wait_until(lambda: warnings_told)
+        store.is_away = False
+
+        wait_until(lambda: telemetry(ecl)["applied"] == 1000)
+
+
 def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
     store = HangingStore()
     with EventCountLogger(BATCHED, store=store) as ecl:
