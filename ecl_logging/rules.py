@@ -168,8 +168,9 @@ class Rules:
         key = name, level
         if type(name) is not str or not isinstance(level, int):
             name, level = str(name), 0  # a record made by hand can have anything there
-        if is_own(name):
-            count = _nothing_of_ours
+        is_ours = is_own(name)
+        if is_ours:
+            count = _nothing
         elif self._rules is None:
             count = self._route.counted_by
         else:
@@ -178,7 +179,7 @@ class Rules:
         if len(self._pairs) >= _MAX_PAIRS:
             self._pairs.clear()  # a program that makes up logger names without end
         self._pairs[key] = count
-        if self._begin is not None and count is not _nothing_of_ours:
+        if self._begin is not None and not is_ours:
             self._begin()
         return count
 
@@ -189,10 +190,6 @@ def is_own(name: str) -> bool:
 
 
 def _nothing(record: logging.LogRecord) -> Iterable[Counted]:  # noqa: ARG001 - as its siblings
-    return ()
-
-
-def _nothing_of_ours(record: logging.LogRecord) -> Iterable[Counted]:  # noqa: ARG001 - as above
     return ()
 
 
@@ -234,10 +231,10 @@ class _Route:
 
     def __init__(self, groups: Mapping[str, Declaring]) -> None:
         self._groups = groups
+        self._first = list(groups)[:1]
         auto = [name for name, group in groups.items() if group.auto_declare_events]
         # Without a group that takes any ID, the first one says that it does not know this one.
-        self._fallback = (auto or list(groups))[:1]
-        self._first = list(groups)[:1]
+        self._fallback = auto[:1] or self._first
 
     def counted_by(self, record: logging.LogRecord) -> Iterator[Counted]:
         fields = _Fields(record)
