@@ -65,12 +65,16 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
     programs.kill_all()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait for a condition that becomes true by what other threads and processes do."""
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Wait for a condition that becomes true by what other threads and processes do.
+
+    Returns True; fails where that takes too long.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not true within {seconds} s"
         time.sleep(0.01)
+    return True
 
 
 class Clock:

@@ -141,7 +141,7 @@ def test_the_thread_sends_what_is_due():
     with EventCountLogger({"g": keys}, store="memory://") as ecl:
         for n in (1, 2, 3):
             ecl["g"].log("x")
-            wait_until(lambda n=n: telemetry(ecl)["applied"] == n)
+            assert wait_until(lambda n=n: telemetry(ecl)["applied"] == n)
 
 
 def test_the_thread_sends_early_when_an_id_reaches_the_limit():
@@ -151,7 +151,7 @@ def test_the_thread_sends_early_when_an_id_reaches_the_limit():
         wait_until(lambda: telemetry(ecl)["applied"] == 1)
         for _ in range(10):
             ecl["g"].log("x")
-        wait_until(lambda: telemetry(ecl)["applied"] == 11)
+        assert wait_until(lambda: telemetry(ecl)["applied"] == 11)
 
 
 def test_after_an_outage_counts_are_sent_without_waiting_for_the_interval(warnings_told):
@@ -163,7 +163,7 @@ def test_after_an_outage_counts_are_sent_without_waiting_for_the_interval(warnin
         wait_until(lambda: warnings_told)
         store.is_away = False
 
-        wait_until(lambda: telemetry(ecl)["applied"] == 1)
+        assert wait_until(lambda: telemetry(ecl)["applied"] == 1)
 
 
 def test_a_limit_is_reached_by_what_events_count_not_by_how_many_they_are():
@@ -174,7 +174,7 @@ def test_a_limit_is_reached_by_what_events_count_not_by_how_many_they_are():
         ecl["g"].log("bytes", 512)
         ecl["g"].log("bytes", 512)
 
-        wait_until(lambda: telemetry(ecl)["applied"] == 1025)
+        assert wait_until(lambda: telemetry(ecl)["applied"] == 1025)
 
 
 def test_a_limit_that_is_reached_while_the_store_is_away_is_no_reason_to_hurry(warnings_told):
@@ -187,7 +187,7 @@ def test_a_limit_that_is_reached_while_the_store_is_away_is_no_reason_to_hurry(w
         wait_until(lambda: warnings_told)
         store.is_away = False
 
-        wait_until(lambda: telemetry(ecl)["applied"] == 1000)
+        assert wait_until(lambda: telemetry(ecl)["applied"] == 1000)
 
 
 def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):

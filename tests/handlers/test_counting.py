@@ -301,7 +301,7 @@ def test_a_group_of_a_handler_is_flushed_by_the_handlers_interval(make):
     handler = make(groups=groups, sync_interval=0.05)
     for n in (1, 2):
         handler.handle(record(event="x"))
-        wait_until(lambda n=n: handler.ecl.telemetry()["applied"] == n)
+        assert wait_until(lambda n=n: handler.ecl.telemetry()["applied"] == n)
 
 
 def test_a_handler_flushes_early_when_an_id_reaches_its_limit(make):
@@ -312,7 +312,7 @@ def test_a_handler_flushes_early_when_an_id_reaches_its_limit(make):
     for _ in range(5):
         handler.handle(record(event="x"))
 
-    wait_until(lambda: handler.ecl.telemetry()["applied"] == 6)
+    assert wait_until(lambda: handler.ecl.telemetry()["applied"] == 6)
 
 
 # --- the end
@@ -362,7 +362,7 @@ def test_a_group_with_an_interval_of_its_own_is_flushed_early_by_the_handlers_li
     for _ in range(5):
         handler.handle(record(event="x"))
 
-    wait_until(lambda: handler.ecl.telemetry()["applied"] == 6)
+    assert wait_until(lambda: handler.ecl.telemetry()["applied"] == 6)
 
 
 @pytest.mark.parametrize("group", ["typo", 5, ["g"]])
