@@ -39,6 +39,10 @@ def config_from(
     """
     section: object = {}
     if isinstance(source, str | os.PathLike):
+        if not os.path.exists(source) and str(source).isidentifier():
+            raise ConfigError(
+                f"config: there is no file {source}; write cfg://{source} for the section"
+            )
         place, section = file_name(source), _section_of_file(source)
         if section is None:
             raise ConfigError(f"{place}: has neither 'ecl' nor 'groups' at its top level")

@@ -130,7 +130,7 @@ class SharedDefinition:
                 differing.append(f"{key} is {getattr(union, key)}")
         for key in ("events", "measures"):
             if new := sorted(getattr(wanted, key) - getattr(before, key)):
-                differing.append(f"new {key} are {', '.join(new[:10])}")
+                differing.append(f"new {key} are {', '.join(map(repr, new[:10]))}")
         if differing:
             self._warn(
                 f"another program has defined it differently; {'; '.join(differing)}"

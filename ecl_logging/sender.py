@@ -263,7 +263,11 @@ class Sender:
 
     def _note_undeclared(self, event_ids: Iterable[str]) -> None:
         for event_id in event_ids:
-            self._note_once("event", f"event {event_id!r} is not declared and not counted")
+            self._note_once(
+                "event",
+                f"event {event_id!r} is not declared and not counted; name it in events,"
+                " or set auto_declare_events",
+            )
 
     def _note_once(self, kind: str, message: str) -> None:
         if message not in self._told and self._told_of[kind] < _MAX_TOLD:

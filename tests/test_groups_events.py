@@ -160,4 +160,6 @@ def test_an_undeclared_id_is_dropped_with_one_warning(ecl, warnings_told):
 
     assert counts(ecl, "requests", "5m") == {"req1": 0, "req2": 0}
     assert dropped(ecl) == {"undeclared": 6}
-    assert warnings_told == ["group requests: event 'typo' is not declared and not counted"]
+    assert warnings_told == [
+        "group requests: event 'typo' is not declared and not counted; name it in events, or set auto_declare_events"
+    ]

@@ -37,7 +37,7 @@ def test_the_second_program_is_warned_once(store, clock, warnings_told):
     assert warnings_told == [
         (
             "group g: another program has defined it differently; intervals are now 1m, 5m; "
-            "history is 20; new events are b "
+            "history is 20; new events are 'b' "
             "('ecl-rotate CONFIG --define' makes one file the definition)"
         )
     ]
@@ -129,7 +129,9 @@ def test_an_id_that_nobody_declares_is_dropped_with_one_warning(store, clock, wa
         program.flush()
 
     assert program.ledger.dropped["undeclared"] == 4
-    assert warnings_told == ["group g: event 'typo' is not declared and not counted"]
+    assert warnings_told == [
+        "group g: event 'typo' is not declared and not counted; name it in events, or set auto_declare_events"
+    ]
 
 
 def test_the_first_hundred_undeclared_ids_are_told(store, clock, warnings_told):

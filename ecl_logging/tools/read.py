@@ -61,6 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
     ) as context:
         if arguments.check:
             return _check(context)
+        _note_empty_store(context)
         if arguments.group is not None:
             return _print_group(context, arguments)
         return _print_all(context, arguments)
@@ -72,6 +73,15 @@ def _check(context: Context) -> int:
         raise UsageError("--check: there is no configuration file; name one with -c FILE")
     print("ok")
     return 0
+
+
+def _note_empty_store(context: Context) -> None:
+    """Say it where zeros could be taken for counts: the file's groups are shown all the same."""
+    if not context.store.groups():
+        print(
+            f"ecl-read: nothing counted in {context.store.shown}; choose with --store or ECL_STORE",
+            file=sys.stderr,
+        )
 
 
 def _ages(arguments: argparse.Namespace, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -130,10 +140,6 @@ def _note_own_cells(group: str, interval: Interval, age: int, view: View) -> Non
 def _print_all(context: Context, arguments: argparse.Namespace) -> int:
     definitions = context.definitions()
     if not definitions:
-        print(
-            f"ecl-read: nothing counted in {context.store.shown}; choose with --store or ECL_STORE",
-            file=sys.stderr,
-        )
         return 0
     ages = _ages(arguments, (LAST, CURRENT))
     blocks = 0

@@ -208,3 +208,8 @@ def test_closing_the_handler_flushes_the_logger_and_leaves_it_open(ecl):
 
     ecl["g"].log("x")
     assert ecl.telemetry()["applied"] == 2
+
+
+def test_a_section_without_its_cfg_is_told_how_to_write_it(capsys):
+    with pytest.raises(ConfigError, match="there is no file ecl; write cfg://ecl"):
+        CountingHandler(config="ecl")

@@ -152,3 +152,15 @@ def test_an_interval_that_only_the_file_has_so_far_reads_zero(commanded, ran):
 
     assert ran(ecl_read, "some.yaml", "-g", "errors", "-i", "1d") == (0, "error:0\nfatal:0\n", "")
     assert "# errors 1d current " in ran(ecl_read, "some.yaml")[1]
+
+
+def test_zeros_of_a_store_that_has_counted_nothing_come_with_its_name(ran):
+    """As of a store that was mistyped, or is relative to another folder."""
+    Path("some.yaml").write_text("groups: {errors: {intervals: [1h], events: [fatal]}}")
+
+    assert ran(ecl_read, "some.yaml", "-g", "errors", "--store", "sqlite:///typo.db") == (
+        0,
+        "fatal:0\n",
+        f"ecl-read: nothing counted in sqlite:///{Path('typo.db').absolute()};"
+        " choose with --store or ECL_STORE\n",
+    )
