@@ -172,7 +172,7 @@ class GroupCounter:
 
     def is_interrupted(self) -> bool:
         """Whether this thread is at work here: a signal handler has come in between."""
-        return self._pending.is_interrupted()
+        return self._pending.is_interrupted() or self._sender.definition.is_interrupted()
 
     def has_arrivals(self) -> bool:
         """Whether anything has arrived that nobody has looked at."""

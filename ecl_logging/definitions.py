@@ -44,7 +44,7 @@ class SharedDefinition:
     """One group's definition, as this program wants it and as the store has it.
 
     Pending counts are cut by the store's as soon as that is known. Methods that are given a
-    deadline wait for the store, and raise StoreError, or TimeoutError when it is over; one
+    deadline wait for the store, and raise StoreError, or OutOfTime when it is over; one
     thread at a time calls them. The others may be called by any thread.
     """
 
@@ -71,6 +71,10 @@ class SharedDefinition:
     def version(self) -> int:
         """The version that is known here; 0 for none."""
         return self.stored.version if self.stored is not None else 0
+
+    def is_interrupted(self) -> bool:
+        """Whether this thread is at work here: a signal handler has come in between."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # as Condition does
 
     def expect(self, event_ids: Iterable[str]) -> None:
         """Know these IDs from now on; `define_if_due` tells the store. Does no I/O."""

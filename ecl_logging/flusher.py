@@ -70,18 +70,19 @@ class Flusher:
         self.is_closed = False
 
     def after_fork(self) -> None:
-        """Start anew in a forked child: nothing pending, no thread. Only assigns."""
+        """Start anew in a forked child: nothing pending, no thread. Only assigns.
+
+        Elsewhere, and when it has been done, do nothing. The fork may have run no hooks of
+        Python's, or hooks of the program's that log before ours.
+        """
+        if self._pid == os.getpid():
+            return
         self.store.after_fork()
         self.outage.reset()
         self._ticker.reset()
         for counter in self.counters:
             counter.after_fork()
         self._begin()
-
-    def _notice_fork(self) -> None:
-        """Do so late, where a fork ran no hooks of Python's."""
-        if self._pid != os.getpid():
-            self.after_fork()
 
     # --- on time
 
@@ -90,6 +91,7 @@ class Flusher:
 
         Returns whether the thread runs.
         """
+        self.after_fork()  # if no hook has done it yet
         self.is_used = True
         arm_exit_hooks()
         return self._ticker.start()
@@ -138,7 +140,7 @@ class Flusher:
 
     def _flush_by(self, flush: Callable[[float | None], bool], timeout: float | None) -> bool:
         """Flush in the thread, which no signal handler interrupts; at the end in this one."""
-        self._notice_fork()
+        self.after_fork()
         if not self.is_used:
             return True  # nothing was logged, so a program that only ends writes nothing
         if self._seconds_left is not None:
@@ -194,7 +196,7 @@ class Flusher:
         """
         if self.is_closed:
             return
-        self._notice_fork()
+        self.after_fork()
         if not self._flush_finally(max(0.0, self.exit_timeout - spent) / sharing):
             with contextlib.suppress(Interrupted):
                 self._give_up(closed=False)

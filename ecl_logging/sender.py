@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ecl_logging.batches import Interrupted, PendingCounts
-from ecl_logging.deadlines import Deadline, elapsed
+from ecl_logging.deadlines import Deadline, OutOfTime, elapsed
 from ecl_logging.definitions import SharedDefinition
 from ecl_logging.errors import StoreError
 from ecl_logging.outage import Outage
@@ -138,7 +138,7 @@ class Sender:
             if self._pending.drain() or self._under_way:
                 self._send_all(deadline)
                 has_answered = True
-        except (Interrupted, TimeoutError):
+        except (Interrupted, OutOfTime):
             return False
         except StoreError as error:
             self._outage.began(error)

@@ -18,6 +18,7 @@ from ecl_logging.notices import warn
 __all__ = ["Ticker"]
 
 _LOOK_AGAIN = 0.5  # seconds; whether there is still somebody who can answer
+_PAUSE_AFTER_FAILURE = 1.0  # seconds
 _T = TypeVar("_T")
 
 
@@ -66,9 +67,9 @@ class Ticker:
         """Have `work` done in the thread, and return what it returns.
 
         False when that takes longer than `timeout` seconds; the work goes on. None where there
-        is no thread to do it.
+        is no other thread to do it.
         """
-        if not self.start():
+        if not self.start() or self._thread is threading.current_thread():
             return None
         call = _Call(work)
         self._calls.put(call)
@@ -89,15 +90,17 @@ class Ticker:
             thread.join(max(0.0, timeout))
 
     def _run(self) -> None:
-        pause = 0.0
+        due = time.monotonic()
         while not self._is_stopping:
             call = None
             with contextlib.suppress(Empty):
-                call = self._calls.get(timeout=pause)
+                call = self._calls.get(timeout=max(0.0, due - time.monotonic()))
             if call is not None:
                 self._safely(call.do)
-            if self._calls.empty() and not self._is_stopping:
-                pause = self._safely(self._tick) or 0.0
+            # Others' work, however much there is, does not hold up what is due.
+            if (call is None or time.monotonic() >= due) and not self._is_stopping:
+                pause = self._safely(self._tick)
+                due = time.monotonic() + (_PAUSE_AFTER_FAILURE if pause is None else pause)
 
     def _safely(self, work: Callable[[], _T]) -> _T | None:
         try:

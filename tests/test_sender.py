@@ -428,3 +428,19 @@ def test_warnings_of_one_kind_do_not_silence_another(clock, warnings_told):
 
     assert len(warnings_told) == 101
     assert warnings_told[-1] == "group g: cell '1m a' holds no number that can be added to"
+
+
+def test_a_time_out_that_a_store_raises_is_an_outage(clock, warnings_told):
+    """A store's own TimeoutError was taken for the end of the flush's time: tried 100 a second."""
+    store = MemoryStore(clock=clock)
+
+    def apply(*_: object, **__: object) -> None:
+        raise TimeoutError("timed out")
+
+    store.apply = apply  # type: ignore[method-assign]
+    program = Program(store, clock)
+    program.log("a")
+
+    assert not program.flush()
+    assert program.outage.is_on
+    assert "timed out" in warnings_told[0]

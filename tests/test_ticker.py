@@ -102,3 +102,34 @@ def test_after_the_end_there_is_nobody_to_work(ticker):
 
     assert not ticker.start()
     assert ticker.call(lambda: True, 10) is None
+
+
+def test_work_asked_for_in_its_own_thread_is_not_waited_for(ticker):
+    """As by a handler that flushes when it is shown a warning of ours."""
+    assert ticker.call(lambda: ticker.call(lambda: True, None) is None, 10) is True
+
+
+def test_others_work_without_end_does_not_hold_up_the_ticks():
+    ticks: list[float] = []
+
+    def tick() -> float:
+        ticks.append(0.0)
+        return 0.01
+
+    ticker = Ticker(tick)
+    stopping = threading.Event()
+
+    def work() -> None:
+        while not stopping.is_set():
+            ticker.call(lambda: True, 10)
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    wait_until(lambda: len(ticks) > 10)
+    stopping.set()
+    for worker in workers:
+        worker.join()
+    ticker.stop(10)
+
+    assert len(ticks) > 10

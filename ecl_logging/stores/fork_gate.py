@@ -21,6 +21,7 @@ is over when its object is gone.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from threading import get_ident
@@ -46,7 +47,10 @@ class kept_from_forks:  # noqa: N801 - it reads as what it is for
 
     def __enter__(self) -> None:
         self._ref = _at_work.add(self)
+        began = time.monotonic()
         while _forking and self.thread not in _forking:
+            if time.monotonic() - began > _LONGEST_WAIT:
+                break  # the fork waits for a lock that this thread has
             _at_work.discard(self._ref)
             time.sleep(_LOOK_AGAIN)
             self._ref = _at_work.add(self)
@@ -92,3 +96,8 @@ if hasattr(os, "register_at_fork"):
         before=_before_fork, after_in_parent=_forking.clear, after_in_child=_forking.clear
     )
     os.register_at_fork(after_in_child=_in_child)
+    # Before the gate is closed (hooks run in reverse), wait for logging's own lock, as logging
+    # itself does later: `dictConfig` holds it while it closes a handler, which works in here.
+    # In the child, logging makes it a new one.
+    _logging_lock = logging._lock  # type: ignore[attr-defined]
+    os.register_at_fork(before=_logging_lock.acquire, after_in_parent=_logging_lock.release)

@@ -252,3 +252,45 @@ if child:
     assert_silent(ended)
     assert float(ended.out) < 4.0
     assert totals(programs.stored())["1m"] == {"e1": 1}
+
+
+def test_forks_while_another_thread_configures_logging_do_not_hang(programs: Programs) -> None:
+    """`dictConfig` closes the handler with logging's lock held, for which a fork waits, too."""
+    ended = programs.run_forking(
+        f"""{START}
+def reload():
+    for _ in range(40):
+        configure()
+        log_records(2)
+
+reloading = threading.Thread(target=reload)
+reloading.start()
+while reloading.is_alive():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    )
+
+    assert_silent(ended)
+    programs.assert_counted(80)
+
+
+def test_a_hook_that_logs_in_the_child_before_ours_is_counted(programs: Programs) -> None:
+    ended = programs.run_forking(
+        """
+import logging, os
+os.register_at_fork(after_in_child=lambda: logging.getLogger("app").info(
+    "forked", extra={"event": "e0"}))  # before ecl_logging is there
+from tests.processes.counted import *
+configure()
+child = os.fork()
+log_records(1)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    )
+
+    assert_silent(ended)
+    programs.assert_counted(3)

@@ -285,3 +285,26 @@ def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
     assert completed <= telemetry["applied"] <= attempts
     assert telemetry["counted"] == telemetry["applied"]
     assert sum(bucket["e0"] for bucket in counts) == telemetry["applied"]
+
+
+def test_a_signal_handler_that_syncs_amid_a_declaration_never_hangs(programs: Programs) -> None:
+    """The thread waited for what the main thread held, and the handler for the thread."""
+    ended = programs.run(
+        f"""{START}
+from ecl_logging import EventCountLogger
+ecl = EventCountLogger(GROUPS)
+group = ecl[GROUP]
+def act(*_):
+    group.log("e0")
+    group.sync()
+    signal.setitimer(signal.ITIMER_REAL, 0.0007)
+signal.signal(signal.SIGALRM, act)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
+end = time.monotonic() + 2.0
+while time.monotonic() < end:
+    group.declare_event_ids(["e1", "e2"])
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+    )
+
+    assert_silent(ended)
