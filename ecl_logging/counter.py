@@ -166,6 +166,10 @@ class GroupCounter:
             self._next_flush = time.monotonic()  # as soon as the outage's pauses allow
         return flushed
 
+    def tell(self) -> None:
+        """Warn of what has come up."""
+        self._sender.tell()
+
     def end_batching(self) -> None:
         """Bring every arrival from now on to `_notice`."""
         self._notice_at = 0

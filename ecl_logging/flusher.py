@@ -16,10 +16,10 @@ from typing import Protocol
 
 from ecl_logging.batches import Interrupted
 from ecl_logging.deadlines import Deadline
-from ecl_logging.lifetime import arm_exit_hooks, watch
+from ecl_logging.lifetime import arm_exit_hooks, has_ended, watch
 from ecl_logging.outage import Outage
 from ecl_logging.sender import flushing_threads
-from ecl_logging.stores.fork_gate import is_forking_here
+from ecl_logging.stores.fork_gate import is_interrupted_here
 from ecl_logging.stores.protocols import Store
 from ecl_logging.ticker import Ticker
 
@@ -38,6 +38,7 @@ class _Counter(Protocol):
     def is_due(self) -> bool: ...
     def seconds_to_flush(self) -> float: ...
     def flush(self, timeout: float | None = None) -> bool: ...
+    def tell(self) -> None: ...
     def end_batching(self) -> None: ...
     def has_arrivals(self) -> bool: ...
     def drop_arrivals(self) -> None: ...
@@ -58,6 +59,8 @@ class Flusher:
         self._ticker = Ticker(self._flush_due)
         self._begin()
         watch(self)
+        if has_ended():
+            self.at_exit(spent=0.0, sharing=1)  # it is too late for a thread
 
     def _begin(self) -> None:
         self._pid = os.getpid()
@@ -105,6 +108,7 @@ class Flusher:
             # Where one has found the store away, the others need not wait for it, too.
             if counter.is_due() and self.outage.may_try():
                 counter.flush()
+        self._tell()
         if not self.outage.may_try():
             return _PAUSE_WHILE_AWAY
         soonest = min((c.seconds_to_flush() for c in self.counters), default=_LONGEST_PAUSE)
@@ -144,23 +148,34 @@ class Flusher:
         if not self.is_used:
             return True  # nothing was logged, so a program that only ends writes nothing
         if self._seconds_left is not None:
-            return flush(
-                self._seconds_left if timeout is None else min(timeout, self._seconds_left)
-            )
-        if self._must_not_wait():
+            timeout = self._seconds_left if timeout is None else min(timeout, self._seconds_left)
+        elif self._must_not_wait():
             return False
-        flushed = self._ticker.call(lambda: flush(timeout), timeout)
-        return flush(timeout) if flushed is None else flushed
+        else:
+            # What there is to tell is told when the caller has his answer: the program's handlers
+            # may have locks that the caller holds.
+            flushed = self._ticker.call(lambda: flush(timeout), timeout, then=self._tell)
+            if flushed is not None:
+                return flushed
+        flushed = flush(timeout)
+        self._tell()
+        return flushed
+
+    def _tell(self) -> None:
+        for counter in self.counters:
+            counter.tell()
 
     def _must_not_wait(self) -> bool:
         """Whether the thread may be waiting for this one.
 
-        It is flushing, or it is about to fork, or it is in a signal handler that came into the
-        midst of our own work.
+        It is flushing, or about to fork, or in a signal handler that came into the midst of our
+        own work.
         """
-        is_flushing = threading.get_ident() in flushing_threads
-        is_interrupted = any(counter.is_interrupted() for counter in self.counters)
-        return is_flushing or is_interrupted or is_forking_here()
+        return (
+            threading.get_ident() in flushing_threads
+            or is_interrupted_here()
+            or any(counter.is_interrupted() for counter in self.counters)
+        )
 
     def _flush_all(self, timeout: float | None) -> bool:
         deadline = Deadline(timeout)
@@ -232,6 +247,7 @@ class Flusher:
         elif self._has_ended and self._seconds_left:
             with self._spending():
                 counter.flush(self._seconds_left)
+            counter.tell()
             self.store.close()  # and opened again if something more is logged
 
     @contextlib.contextmanager

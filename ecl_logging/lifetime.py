@@ -17,7 +17,7 @@ from ecl_logging.notices import warn
 from ecl_logging.sender import flushing_threads
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["arm_exit_hooks", "watch"]
+__all__ = ["arm_exit_hooks", "has_ended", "watch"]
 
 
 class _Watched(Protocol):
@@ -29,6 +29,7 @@ class _Watched(Protocol):
 
 _watched: WeakRefs[_Watched] = WeakRefs()
 _armed_in: int | None = None
+_has_ended = False
 
 
 def watch(flusher: _Watched) -> None:
@@ -36,8 +37,15 @@ def watch(flusher: _Watched) -> None:
     _watched.add(flusher)
 
 
+def has_ended() -> bool:
+    """Whether the process is past its exit hook here."""
+    return _has_ended
+
+
 def _in_forked_child() -> None:
     """Give everybody new locks and nothing pending. Only assigns: no lock, no I/O."""
+    global _has_ended  # noqa: PLW0603 - one process, one end
+    _has_ended = False
     flushing_threads.clear()
     for flusher in _watched.alive():
         flusher.after_fork()
@@ -70,6 +78,8 @@ def arm_exit_hooks() -> None:
 
 
 def _at_exit() -> None:
+    global _has_ended  # noqa: PLW0603 - as above
+    _has_ended = True
     began = time.monotonic()
     flushers = _watched.alive()
     waiting = sum(flusher.is_used for flusher in flushers)

@@ -114,11 +114,9 @@ class Sender:
             # Before the lock is had and until it is let go of: a signal handler that comes in
             # between can tell that it must not wait.
             flushing_threads.add(thread)
-            flushed = self._flush_alone(deadline)
+            return self._flush_alone(deadline)
         finally:
             flushing_threads.discard(thread)
-        self._tell()
-        return flushed
 
     def _flush_alone(self, deadline: Deadline) -> bool:
         """Flush while no other thread does; False where waiting for one takes too long."""
@@ -278,7 +276,7 @@ class Sender:
     def _note(self, message: str) -> None:
         self._news.append(message)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Warn of what has come up. Called after the flush, with no lock held."""
         try:
             reasons, blurred = self._pending.take_news()

@@ -63,15 +63,21 @@ class Ticker:
         if self._calls.empty():
             self._calls.put(None)
 
-    def call(self, work: Callable[[], bool], timeout: float | None) -> bool | None:
-        """Have `work` done in the thread, and return what it returns.
+    def call(
+        self,
+        work: Callable[[], bool],
+        timeout: float | None,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> bool | None:
+        """Have `work` done in the thread, and return what it returns; `then` is done after that.
 
         False when that takes longer than `timeout` seconds; the work goes on. None where there
         is no other thread to do it.
         """
         if not self.start() or self._thread is threading.current_thread():
             return None
-        call = _Call(work)
+        call = _Call(work, then)
         self._calls.put(call)
         deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         while (left := deadline - time.monotonic()) > 0:
@@ -113,8 +119,8 @@ class Ticker:
 class _Call:
     """Something that the thread is asked to do."""
 
-    def __init__(self, work: Callable[[], bool]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[], bool], then: Callable[[], None] | None) -> None:
+        self._work, self._then = work, then
         self.answers: SimpleQueue[bool] = SimpleQueue()
 
     def do(self) -> None:
@@ -123,3 +129,5 @@ class _Call:
             done = self._work()
         finally:
             self.answers.put(done)
+        if self._then is not None:
+            self._then()

@@ -37,7 +37,9 @@ class Program:
         self.sender.definition.expect(event_ids)
 
     def flush(self, timeout: float | None = None) -> bool:
-        return self.sender.flush(timeout)
+        flushed = self.sender.flush(timeout)
+        self.sender.tell()
+        return flushed
 
     def stored(self, age: int = 0, interval: str = "1m") -> dict[str, int]:
         """What the store has in a bucket, by the interval's text."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sqlite3
 import threading
 import time
 from typing import Any
@@ -262,20 +264,48 @@ def test_closing_takes_no_longer_than_the_exit_timeout(warnings_told, by_argumen
 
 
 def test_the_end_gives_up_in_time_what_a_locked_file_refuses(warnings_told):
-    first = EventCountLogger(BATCHED, store="sqlite:///counts.db")
-    first["g"].log("x")
-    first.flush()
+    with EventCountLogger(BATCHED, store="sqlite:///counts.db") as before:
+        before["g"].log("x")
     ecl = EventCountLogger(BATCHED, store="sqlite:///counts.db")
     begin = time.monotonic()
-    with first.store._connections.writing(1.0) as connection:  # type: ignore[attr-defined]
-        connection.execute("COMMIT")
-        connection.execute("BEGIN EXCLUSIVE")
+    with contextlib.closing(sqlite3.connect("counts.db", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN EXCLUSIVE")
         ecl["g"].log("x", 5)
         ecl.close(timeout=0.2)
 
     assert time.monotonic() - begin < 2
     assert dropped(ecl) == {"shutdown": 5}
-    first.close()
+
+
+def test_a_warning_is_told_after_the_flush_that_brought_it_up(monkeypatch):
+    """A handler of the program's may need a lock that the thread which flushes holds."""
+    lock, told = threading.Lock(), []
+
+    def show(message: str) -> None:
+        with lock:
+            told.append(message)
+
+    monkeypatch.setattr("ecl_logging.outage.warn", show)
+    keys = {"intervals": ["1d"], "events": ["known"], "sync_interval": 3600}
+    with EventCountLogger({"g": keys}, store="memory://") as ecl:
+        ecl["g"].log("known")
+        assert ecl.flush()
+        with lock:
+            ecl["g"].log("unknown")
+            assert ecl.flush(timeout=10)
+            assert told == []
+        assert wait_until(lambda: len(told) == 1)
+
+
+def test_a_flush_by_a_handler_that_shows_our_warnings_hangs_nobody(monkeypatch):
+    keys = {"intervals": ["1d"], "events": ["known"], "sync_interval": 0.01}
+    with EventCountLogger({"g": keys}, store="memory://") as ecl:
+        flushed: list[bool] = []
+        monkeypatch.setattr("ecl_logging.outage.warn", lambda _: flushed.append(ecl.flush()))
+        ecl["g"].log("unknown")
+
+        assert wait_until(lambda: flushed == [True])
+        assert ecl.flush(timeout=10)
 
 
 # --- the time that the end takes

@@ -29,9 +29,10 @@ from typing import Protocol
 
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["closed_before_forks", "is_forking_here", "kept_from_forks"]
+__all__ = ["closed_before_forks", "is_interrupted_here", "kept_from_forks"]
 
 _LONGEST_WAIT = 5.0  # seconds; a transaction takes milliseconds, unless a disk is very slow
+_LONGEST_FORK = 2.0
 _LOOK_AGAIN = 0.0005
 
 
@@ -49,8 +50,8 @@ class kept_from_forks:  # noqa: N801 - it reads as what it is for
         self._ref = _at_work.add(self)
         began = time.monotonic()
         while _forking and self.thread not in _forking:
-            if time.monotonic() - began > _LONGEST_WAIT:
-                break  # the fork waits for a lock that this thread has
+            if time.monotonic() - began > _LONGEST_FORK:
+                break  # the fork waits for a lock that somebody has who waits for this thread
             _at_work.discard(self._ref)
             time.sleep(_LOOK_AGAIN)
             self._ref = _at_work.add(self)
@@ -66,9 +67,13 @@ closed_before_forks: WeakRefs[_Idle] = WeakRefs()
 """Has `close_idle` called before each fork, when no other thread is at work."""
 
 
-def is_forking_here() -> bool:
-    """Whether this thread is about to fork: others may have to wait for it."""
-    return get_ident() in _forking
+def is_interrupted_here() -> bool:
+    """Whether this thread is about to fork, or at such work: others may have to wait for it.
+
+    Asked by a signal handler, a finalizer, or a hook of the program's that came in between.
+    """
+    me = get_ident()
+    return me in _forking or any(work.thread == me for work in _at_work.alive())
 
 
 def _before_fork() -> None:

@@ -244,3 +244,21 @@ def test_a_direct_group_has_written_when_the_call_returns(programs: Programs) ->
 
     assert_silent(ended)
     assert totals(stored_buckets(programs.store))["1m"] == {"e3": 5}
+
+
+def test_a_logger_that_is_made_at_the_very_end_counts(programs: Programs) -> None:
+    """By a callback that runs after the library's own."""
+    ended = programs.run(
+        """
+import atexit
+atexit.register(lambda: late())
+from tests.processes.counted import *
+
+def late():
+    groups = {GROUP: GROUPS[GROUP] | {"sync_interval": 60}}
+    EventCountLogger(groups)[GROUP].log("e0")
+"""
+    )
+
+    assert_silent(ended)
+    assert totals(programs.stored())["1m"] == {"e0": 1}

@@ -308,3 +308,31 @@ signal.setitimer(signal.ITIMER_REAL, 0)
     )
 
     assert_silent(ended)
+
+
+def test_a_signal_handler_that_syncs_amid_a_read_does_not_wait_for_it(programs: Programs) -> None:
+    ended = programs.run(
+        f"""{START}
+from ecl_logging import EventCountLogger
+ecl = EventCountLogger({{GROUP: GROUPS[GROUP] | {{"sync_interval": 60}}}})
+group = ecl[GROUP]
+longest = 0.0
+def act(*_):
+    global longest
+    group.log("e0")
+    began = time.monotonic()
+    group.sync()
+    longest = max(longest, time.monotonic() - began)
+    signal.setitimer(signal.ITIMER_REAL, 0.003)
+signal.signal(signal.SIGALRM, act)
+signal.setitimer(signal.ITIMER_REAL, 0.003)
+end = time.monotonic() + 2.0
+while time.monotonic() < end:
+    group.get_counts("1m")
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(longest)
+"""
+    )
+
+    assert_silent(ended)
+    assert float(ended.out) < 4.0
