@@ -6,10 +6,12 @@ import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 
 import pytest
 
 from ecl_logging.addresses import embedded_path
+from ecl_logging.stores.sqlite import schema
 from ecl_logging.stores.sqlite.connection import wal_is_safe
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.stores.programs import FIVE_MINUTES, NOW, REQUESTS, Program, cells
@@ -278,3 +280,28 @@ def test_a_replaced_file_is_not_written_through_the_old_connection(store, path):
 
     assert execute(old, "SELECT count(*) FROM counts") == [(0,)]
     assert cells(store) == {"req1": 3}
+
+
+class Interrupted:
+    """A connection that another process comes before, at its n-th statement."""
+
+    def __init__(self, connection: sqlite3.Connection, n: int, act: Callable[[], object]) -> None:
+        self._connection, self._n, self._act = connection, n, act
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        self._n -= 1
+        if self._n == 0:
+            self._act()
+        return self._connection.execute(statement)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_a_file_that_another_process_creates_this_moment_is_ours(path, n):
+    """Its tables were seen, and its mark had been looked for before they were there."""
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as here,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as there,
+    ):
+        found = schema.is_ours(Interrupted(here, n, lambda: schema.create_tables(there)))
+
+    assert found == (n < 4)

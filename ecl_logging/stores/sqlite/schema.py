@@ -54,13 +54,16 @@ def is_ours(connection: sqlite3.Connection) -> bool:
 
     Raises StoreError for a file of another program, or of a newer version of this library.
     """
+    # First, because another process may be creating the tables: it marks the file as ours in
+    # the same transaction, so whoever sees the tables sees the mark after that.
+    has_tables = connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application == APPLICATION_ID:
         if version > SCHEMA_VERSION:
             raise StoreError(f"was written by a newer version (format {version})")
         return True
-    if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+    if version or has_tables:
         raise StoreError("is the database of another program")
     return False
 
