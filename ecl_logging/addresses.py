@@ -10,16 +10,15 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from ecl_logging import redis_addresses
 from ecl_logging.errors import StoreUnavailable
+from ecl_logging.redis_addresses import RedisAddress
 
 __all__ = ["StoreAddress", "choose_address", "embedded_path", "parse_address"]
 
-_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+)(:[0-9]+)?|[0-9A-Fa-f:]+")
-_FORMS = "sqlite:///relative.db, sqlite:////absolute.db, memory://"
+_FORMS = "redis://host:6379/0, sqlite:///relative.db, sqlite:////absolute.db, memory://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class StoreAddress:
     """A store that has been named, not yet opened."""
 
     kind: str  # "sqlite", "memory", "redis" or "embedded"
-    target: str = ""  # a path, or the name of a shared memory store
+    target: str = ""  # a path, the name of a shared memory store, or how Redis is reached
     shown: str = ""  # how messages name it: secrets masked
     settings: Mapping[str, object] = field(default_factory=dict, repr=False)  # for redis-py
 
@@ -53,11 +52,16 @@ def choose_address(argument: object, configured: StoreAddress | None) -> StoreAd
 
 
 def parse_address(value: object) -> StoreAddress:
-    """Read a store URL, or a mapping of redis-py settings; raise ValueError for anything else."""
+    """Read a store URL, a mapping of redis-py's settings, or a client of redis-py's.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(value, StoreAddress):
         return value
     if isinstance(value, Mapping):
-        return _redis_settings(value)
+        return _redis(redis_addresses.from_mapping(value))
+    if redis_addresses.is_client(value):
+        return _redis(redis_addresses.from_client(value))
     if not isinstance(value, str):
         raise ValueError(f"a store is a URL or a mapping, not {type(value).__name__}; {_forms()}")
     scheme, separator, rest = value.partition("://")
@@ -68,8 +72,8 @@ def parse_address(value: object) -> StoreAddress:
         return _sqlite(rest)
     if scheme == "memory":
         return StoreAddress("memory", rest.strip("/"), value)
-    if scheme in _REDIS_SCHEMES:
-        return _redis_url(scheme, value)
+    if scheme in redis_addresses.SCHEMES:
+        return _redis(redis_addresses.from_url(scheme, value))
     raise ValueError(f"unknown scheme {scheme!r}; {_forms()}")
 
 
@@ -89,30 +93,8 @@ def _sqlite(rest: str) -> StoreAddress:
     return StoreAddress("sqlite", rest[1:], f"sqlite://{rest}")
 
 
-def _redis_settings(settings: Mapping[str, object]) -> StoreAddress:
-    plain = {str(key): value for key, value in settings.items()}
-    host = plain.get("host", "localhost")
-    if not isinstance(host, str) or not _HOST.fullmatch(host):
-        raise ValueError("host is a host's name or address; a URL is given in place of the mapping")
-    shown = f"redis://{plain.get('host', 'localhost')}:{plain.get('port', 6379)}"
-    return StoreAddress("redis", "", f"{shown}/{plain.get('db', 0)}", plain)
-
-
-def _redis_url(scheme: str, url: str) -> StoreAddress:
-    hint = f"{scheme}://...: not a URL; percent-encode special characters in the password"
-    try:
-        parts = urlsplit(url)
-        hosts = parts.netloc.rpartition("@")[2]
-        if scheme in {"redis", "rediss"}:
-            _ = parts.port  # raises for one that is no number
-    except ValueError:
-        # urllib's own message would show the start of a password with a '/' in it.
-        raise ValueError(hint) from None
-    if not all(_HOST.fullmatch(host) for host in hosts.split(",") if host):
-        raise ValueError(hint)
-    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
-        raise ValueError(hint)  # what comes before the '@' is a password cut in two
-    return StoreAddress("redis", "", f"{scheme}://{hosts}{parts.path}", {"url": url})
+def _redis(address: RedisAddress) -> StoreAddress:
+    return StoreAddress("redis", address.transport, address.shown, address.settings)
 
 
 def embedded_path() -> str:

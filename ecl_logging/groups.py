@@ -99,7 +99,7 @@ class EventCountLogger:
     def from_config(cls, config: Config, *, store: object = None) -> EventCountLogger:
         """Return one with the groups and the store of a checked configuration."""
         logger = cls.__new__(cls)
-        logger._open(open_chosen_store(store, config.store))
+        logger._open(open_chosen_store(store, config.store, prefix=config.prefix))
         logger._use(config.groups)
         logger._rules = config.rules
         return logger

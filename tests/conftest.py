@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import time
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.processes.programs import Programs
+from tests.redis_servers import RedisServer, free_port, running
+from tests.waiting import wait_until
+
+__all__ = ["Clock", "wait_until"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background has it ignored, and all that they start
@@ -57,6 +62,22 @@ def amid_a_minute() -> None:
         time.sleep(0.1)
 
 
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A server for all tests that change nothing about it; see `empty_server`."""
+    with running(tmp_path_factory.mktemp("redis"), port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture
+def empty_server(redis_server: RedisServer) -> RedisServer:
+    """The server of all tests, with nothing in it."""
+    with contextlib.closing(redis_server.client()) as client:
+        client.flushall()
+        client.config_resetstat()
+    return redis_server
+
+
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     """Starts programs; those that still run at the end of the test are killed."""
@@ -65,26 +86,27 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
     programs.kill_all()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
-    """Wait for a condition that becomes true by what other threads and processes do.
-
-    Returns True; fails where that takes too long.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not true within {seconds} s"
-        time.sleep(0.01)
-    return True
-
-
 class Clock:
-    """A clock that a test sets: call it for the Unix time."""
+    """A clock that a test sets: call it for the Unix time.
+
+    `on_change` is called with the seconds of each step, for what else passes with the time.
+    """
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
+        self._now = now
+        self.on_change: Callable[[float], None] = lambda seconds: None
+
+    @property
+    def now(self) -> float:
+        return self._now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        step, self._now = now - self._now, now
+        self.on_change(step)
 
     def __call__(self) -> float:
-        return self.now
+        return self._now
 
 
 @pytest.fixture

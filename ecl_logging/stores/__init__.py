@@ -14,24 +14,33 @@ _shared_memory: dict[str, Store] = {}
 def open_store(store: object) -> Store:
     """Return the store that a URL names; an object with all of a store's methods as it is.
 
+    `redis://[[user]:password@]host[:port][/db]`, `rediss://` (TLS), `unix://[:password@]/path[?db=N]`,
     `sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://` (private), `memory://NAME`
-    (shared in the process). Raises ConfigError for a URL that names no store. Touches neither
-    network nor disk: what is wrong with the place itself is told by the first use.
+    (shared in the process). In place of a URL, a mapping with the names of redis-py's arguments,
+    or a redis-py client: its settings are taken over, the client itself is not used.
+
+    Raises ConfigError for what names no store. Touches neither network nor disk: what is wrong
+    with the place itself is told by the first use.
     """
     if isinstance(store, Store):
         return store
     try:
-        return _open(parse_address(store))
+        return _open(parse_address(store), "")
     except ValueError as error:
         raise ConfigError(f"store: {error}") from None
 
 
-def open_chosen_store(argument: object, configured: StoreAddress | None) -> Store:
-    """Return the store of the argument, else of `ECL_STORE`, else configured, else embedded."""
+def open_chosen_store(
+    argument: object, configured: StoreAddress | None, *, prefix: str = ""
+) -> Store:
+    """Return the store of the argument, else of `ECL_STORE`, else configured, else embedded.
+
+    `prefix` is put before all keys, in a Redis.
+    """
     if isinstance(argument, Store):
         return argument
     try:
-        return _open(choose_address(argument, configured))
+        return _open(choose_address(argument, configured), prefix)
     except ValueError as error:
         raise ConfigError(f"store: {error}") from None
 
@@ -45,12 +54,9 @@ def check_store(store: object, redis: object) -> object:
     return given
 
 
-def _open(address: StoreAddress) -> Store:
+def _open(address: StoreAddress, prefix: str) -> Store:
     if address.kind == "redis":
-        raise ValueError(
-            f"{address.shown}: this version has no Redis store; write sqlite:////absolute.db, "
-            "or leave the key out for the embedded store"
-        )
+        return _open_redis(address, prefix)
     if address.kind == "memory":
         from ecl_logging.stores.memory import MemoryStore
 
@@ -62,3 +68,16 @@ def _open(address: StoreAddress) -> Store:
     if address.kind == "embedded":
         return SqliteStore(embedded_path, private=True)
     return SqliteStore(address.target)
+
+
+def _open_redis(address: StoreAddress, prefix: str) -> Store:
+    if address.target not in {"tcp", "tls", "unix"}:
+        raise ValueError(
+            f"{address.shown}: this version knows neither Sentinel nor Cluster; name one server,"
+            " such as redis://host:6379/0"
+        )
+    # Here and not with the first use, which is in a thread: a lock of the import system that a
+    # fork finds taken stays taken in the child.
+    from ecl_logging.stores.redis.store import RedisStore
+
+    return RedisStore(address.target, address.settings, shown=address.shown, prefix=prefix)

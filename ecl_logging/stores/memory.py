@@ -163,6 +163,9 @@ class MemoryStore:
     def rotate(self, group: str) -> list[Finished]:
         return self._write(lambda tables: steps.rotate(tables, group, now=self._clock()))
 
+    def advice(self, *, timeout: float = 5.0) -> str | None:
+        return None
+
     def close(self) -> None:
         """Nothing to let go of: what was counted stays for as long as the object."""
 

@@ -212,6 +212,12 @@ class Store(Protocol):
         the reply to it is lost, to nobody.
         """
 
+    def advice(self, *, timeout: float = 5.0) -> str | None:
+        """What puts counts at risk in this place, if anything; asked before the first batch.
+
+        None when it has been asked before.
+        """
+
     def close(self) -> None:
         """Let go of connections. The store can be used again. Never raises."""
 

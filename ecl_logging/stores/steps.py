@@ -31,7 +31,7 @@ from ecl_logging.stores.protocols import (
     events_in,
 )
 
-__all__ = ["Tables", "apply", "define", "rotate", "united"]
+__all__ = ["Tables", "apply", "changed", "define", "rotate", "united"]
 
 
 class Tables(Protocol):
@@ -79,20 +79,25 @@ def _replaced(known: Definition, wanted: Definition) -> Definition:
     return dataclasses.replace(wanted, intervals=intervals, version=known.version)
 
 
+def changed(known: Definition | None, wanted: Definition, *, replace: bool) -> Definition:
+    """Return what becomes of a known definition; see `Store.define`. Its version is the old one."""
+    if known is None:
+        return wanted
+    return _replaced(known, wanted) if replace else united(known, wanted)
+
+
 def define(tables: Tables, wanted: Definition, *, replace: bool, now: float) -> Definition:
     """Unite or replace a group's definition; see `Store.define`."""
     known = tables.definition(wanted.group)
-    changed = wanted
-    if known is not None:
-        changed = _replaced(known, wanted) if replace else united(known, wanted)
-        if changed == known:
-            return known
+    definition = changed(known, wanted, replace=replace)
+    if known is not None and definition == known:
+        return known
     # Also larger than any version from before the store was emptied, so that a program
     # which slept through that cannot take the new definition for the one it knows.
     version = max(known.version + 1 if known else 1, int(now * 1000))
-    changed = dataclasses.replace(changed, version=version)
-    tables.save_definition(changed)
-    return changed
+    definition = dataclasses.replace(definition, version=version)
+    tables.save_definition(definition)
+    return definition
 
 
 def apply(tables: Tables, batch: Batch, *, now: float) -> Reply:

@@ -103,7 +103,8 @@ def open_context(
             raise ConfigError(f"{path}: has neither 'ecl' nor 'groups' at its top level")
     elif os.path.exists(_DEFAULT_FILE):
         loaded = _read_if_ours(name, _DEFAULT_FILE)
-    return Context(open_chosen_store(store, loaded.store if loaded else None), loaded)
+    configured, prefix = (loaded.store, loaded.prefix) if loaded else (None, "")
+    return Context(open_chosen_store(store, configured, prefix=prefix), loaded)
 
 
 def _read_if_ours(name: str, path: str) -> Config | None:

@@ -12,11 +12,14 @@ from typing import Protocol
 
 import pytest
 
+from ecl_logging.addresses import parse_address
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.memory import MemoryStore, _MemoryTables
 from ecl_logging.stores.protocols import Store
+from ecl_logging.stores.redis.store import RedisStore
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import Clock
+from tests.redis_servers import RedisServer
 
 
 class Kind(Protocol):
@@ -79,7 +82,45 @@ class WalKind(SqliteKind):
         monkeypatch.setattr("ecl_logging.stores.sqlite.connection.wal_is_safe", lambda _: True)
 
 
-KINDS: dict[str, type[Kind]] = {"memory": MemoryKind, "sqlite": SqliteKind, "wal": WalKind}
+class RedisKind:
+    protocol = 3
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._server: RedisServer = request.getfixturevalue("empty_server")
+        self._client = self._server.client()
+        request.addfinalizer(self._client.close)
+
+    def open(self, clock: Clock) -> RedisStore:
+        clock.on_change = self._pass_time
+        address = parse_address(f"{self._server.url}?protocol={self.protocol}")
+        return RedisStore(address.target, address.settings, shown=address.shown, clock=clock)
+
+    def _pass_time(self, seconds: float) -> None:
+        """Have the times to live of all keys pass with the test's clock."""
+        for key in self._client.keys():
+            if (left := self._client.pttl(key)) > 0:
+                self._client.pexpire(key, int(left - seconds * 1000))
+
+    def spoil(self, interval: Interval, start: int, cell: str) -> None:
+        self._client.hset(f"requests:{interval.text}:{start}", cell, "spoilt")
+
+    def empty(self) -> None:
+        self._client.flushall()
+
+
+class OldProtocolKind(RedisKind):
+    """As with a server, or a setting, that speaks the older protocol."""
+
+    protocol = 2
+
+
+KINDS: dict[str, type[Kind]] = {
+    "memory": MemoryKind,
+    "sqlite": SqliteKind,
+    "wal": WalKind,
+    "redis": RedisKind,
+    "resp2": OldProtocolKind,
+}
 
 
 @pytest.fixture(params=KINDS)

@@ -92,6 +92,9 @@ class SqliteStore:
         with self._connections.writing(_READ_SECONDS) as connection:
             return steps.rotate(SqliteTables(connection), group, now=self._clock())
 
+    def advice(self, *, timeout: float = 5.0) -> str | None:
+        return None  # a journal mode that cannot be trusted is not used
+
     def close(self) -> None:
         self._connections.close()
 

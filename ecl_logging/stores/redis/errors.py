@@ -1,0 +1,74 @@
+"""What redis-py, the server and the system say, in our errors, with the server's name."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ecl_logging.errors import StoreError, StoreUnavailable
+
+__all__ = ["translated"]
+
+# What a server says that cannot do it now; nothing was written, and trying again may help.
+_NOT_NOW = re.compile(
+    r"LOADING|BUSY |OOM|MISCONF|READONLY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|max number of"
+    r" clients"
+)
+# What redis-py has parsed off the front of such messages, by the name of its error.
+_NOT_NOW_ERRORS = {
+    "BusyLoadingError",
+    "ClusterDownError",
+    "MasterDownError",
+    "MaxClientsError",
+    "OutOfMemoryError",
+    "ReadOnlyError",
+    "TryAgainError",
+}
+_SCRIPT_PLACE = re.compile(r" script: [0-9a-f]{40}, on @user_script:\d+\.$")
+
+
+@contextlib.contextmanager
+def translated(shown: str) -> Iterator[None]:
+    """Turn what goes wrong into our errors, with the server's name. No secret is in them."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except RedisTimeoutError as error:
+        raise StoreUnavailable(f"{shown}: no answer in time") from error
+    except AuthenticationError as error:
+        raise StoreError(f"{shown}: {_words(error)}") from error
+    except RedisConnectionError as error:
+        raise StoreUnavailable(f"{shown}: {_reason(error)}") from error
+    except ResponseError as error:
+        kind = StoreUnavailable if _is_not_now(error) else StoreError
+        raise kind(f"{shown}: {_words(error)}") from error
+    except RedisError as error:
+        raise StoreUnavailable(f"{shown}: {_words(error)}") from error
+    except OSError as error:  # such as TLS files that are not there
+        raise StoreUnavailable(f"{shown}: {error.strerror or _words(error)}") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
+
+
+def _is_not_now(error: ResponseError) -> bool:
+    return type(error).__name__ in _NOT_NOW_ERRORS or bool(_NOT_NOW.search(str(error)))
+
+
+def _words(error: Exception) -> str:
+    return _SCRIPT_PLACE.sub("", str(error).strip()) or type(error).__name__
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, which redis-py wraps in words and numbers of its own."""
+    at: BaseException | None = error
+    while at is not None:
+        if isinstance(at, OSError) and at.strerror:
+            return at.strerror
+        at = at.__cause__ or at.__context__
+    return _words(error)

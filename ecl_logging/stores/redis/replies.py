@@ -1,0 +1,123 @@
+"""What the scripts answer, as the protocol's values; `docs/wire-format.md` has the forms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from ecl_logging.intervals import Interval
+from ecl_logging.stores.protocols import (
+    APPLIED,
+    GAP,
+    UNDEFINED,
+    Bucket,
+    Definition,
+    Finished,
+    Reply,
+    Source,
+)
+
+__all__ = [
+    "bucket_of",
+    "definition_of",
+    "finished_of",
+    "intervals_text",
+    "measures_text",
+    "reply_of",
+    "sources_of",
+    "text_of",
+]
+
+Flat: TypeAlias = Sequence[bytes]
+
+
+def text_of(value: bytes) -> str:
+    """Decode a text; what somebody else has written need not be UTF-8."""
+    return value.decode("utf-8", "replace")
+
+
+def intervals_text(intervals: Iterable[Interval]) -> str:
+    """Intervals as they are stored, such as `5s=5 5m=300`."""
+    return " ".join(f"{interval.text}={interval.seconds}" for interval in intervals)
+
+
+def measures_text(measures: Iterable[str]) -> str:
+    """Measures as they are stored."""
+    return json.dumps(sorted(measures), ensure_ascii=False)
+
+
+def definition_of(group: str, answer: Flat) -> Definition | None:
+    """A definition with its IDs; None for a group that is not known."""
+    if not answer:
+        return None
+    version, history, max_events, cur_last_keys, intervals, measures = answer[:6]
+    texts = (part.partition("=")[0] for part in text_of(intervals).split())
+    return Definition(
+        group=group,
+        intervals=tuple(Interval.parse(text) for text in texts),
+        events=frozenset(map(text_of, answer[6:])),
+        history=int(history),
+        max_events=int(max_events),
+        measures=frozenset(json.loads(measures)),
+        cur_last_keys=cur_last_keys == b"1",
+        version=int(version),
+    )
+
+
+def reply_of(answer: Flat) -> Reply:
+    """What became of a batch."""
+    status, *numbers = map(text_of, answer)
+    if status == UNDEFINED:
+        return Reply(UNDEFINED)
+    if status == GAP:
+        version, number, total, dropped = map(int, numbers)
+        return Reply(GAP, version, number, total - dropped)
+    version, number, total, late, ahead, other, dropped = map(int, numbers[:7])
+    bad_cells = tuple(numbers[7:])
+    return Reply(status, version, number, total, late, ahead, other, dropped, bad_cells)
+
+
+def bucket_of(answer: Flat) -> Bucket:
+    """A bucket with the cells that hold a number."""
+    start, *flat = answer
+    cells = {}
+    for cell, value in zip(flat[::2], flat[1::2], strict=True):
+        digits = value.removeprefix(b"-")
+        if digits.isdigit() and len(digits) < 20:  # as HINCRBY makes them: 64 bits
+            cells[text_of(cell)] = int(value)
+    return Bucket(int(start), cells)
+
+
+def finished_of(answer: Flat) -> list[Finished]:
+    """Finished buckets in the order of their ends."""
+    finished = [
+        Finished(Interval.parse(text_of(text)), int(start))
+        for text, start in zip(answer[::2], answer[1::2], strict=True)
+    ]
+    return sorted(finished, key=lambda one: (one.start + one.interval.seconds, one.start))
+
+
+def sources_of(answer: Flat, *, silent_seconds: float) -> list[Source]:
+    """The sources that counted within so many seconds, those that were silent longest first."""
+    now, *flat = answer
+    known = (_source(name, record) for name, record in zip(flat[::2], flat[1::2], strict=True))
+    since = float(now) - silent_seconds
+    return sorted((s for s in known if s.number and s.at >= since), key=lambda source: source.at)
+
+
+def _source(name: bytes, record: bytes) -> Source:
+    first, *bad_cells = text_of(record).split("\n")
+    number, total, at, late, ahead, other, dropped, version = first.split(" ")
+    reply = Reply(
+        APPLIED,
+        version=int(version),
+        number=int(number),
+        total=int(total),
+        late=int(late),
+        ahead=int(ahead),
+        other=int(other),
+        dropped=int(dropped),
+        bad_cells=tuple(bad_cells),
+    )
+    return Source(text_of(name), reply.number, reply.total, float(at), reply)

@@ -1,0 +1,46 @@
+"""The atomic steps as the server runs them: one Lua file each, read when the store is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import pkgutil
+
+from ecl_logging.stores.protocols import (
+    AHEAD_SECONDS,
+    INVALID,
+    LATE,
+    MAX_BAD_CELLS,
+    OTHER,
+    PRUNE_SECONDS,
+    SOURCE_SECONDS,
+)
+
+__all__ = ["APPLY", "DEFINE", "DEFINITION", "READ", "ROTATE", "SOURCES", "Script"]
+
+# What the protocol fixes, in Lua's words.
+_CONSTANTS = f"""
+local AHEAD_SECONDS, SOURCE_SECONDS, PRUNE_SECONDS = {AHEAD_SECONDS}, {SOURCE_SECONDS}, {PRUNE_SECONDS}
+local LATE, OTHER, INVALID, MAX_BAD_CELLS = '{LATE}', '{OTHER}', '{INVALID}', {MAX_BAD_CELLS}
+"""  # noqa: E501
+
+
+def _source(name: str) -> str:
+    source = pkgutil.get_data(__name__, f"{name}.lua")
+    assert source is not None, f"{name}.lua is missing from the installed package"  # noqa: S101
+    return source.decode()
+
+
+class Script:
+    """One step: its text, and the digest by which a server that has seen it knows it."""
+
+    def __init__(self, *names: str) -> None:
+        self.text = _CONSTANTS + "\n".join(_source(name) for name in names)
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+APPLY = Script("shared", "view", "apply")
+DEFINE = Script("shared", "view", "define")
+DEFINITION = Script("shared", "definition")
+READ = Script("shared", "read")
+ROTATE = Script("shared", "view", "rotate")
+SOURCES = Script("shared", "sources")

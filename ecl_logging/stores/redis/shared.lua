@@ -1,0 +1,95 @@
+-- What the steps have in common: the clock, the keys, the definition. Stands before each of them.
+--
+-- A step is given the names of three keys, and derives the others in the same slot:
+--
+-- KEYS[1]  g:@def      hash: version, history, max_events, cur_last_keys, intervals, measures, ...
+-- KEYS[2]  g:@events   set: the declared event IDs
+-- KEYS[3]  g:@sources  hash: source -> what its last batch was answered
+-- ARGV[1]  g           the group, with whatever stands before its name in keys
+-- ARGV[2]  now         Unix time in seconds; '' for the server's own clock
+--
+-- Counts stay text from end to end: Lua's numbers are doubles, exact up to 2^53 only.
+
+local g = ARGV[1]
+
+local function clock()
+    if ARGV[2] ~= '' then
+        return tonumber(ARGV[2])
+    end
+    -- Called once in each step: before Redis 7.2 the time moves on while a script runs.
+    local time = redis.call('TIME')
+    return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local function start_of(second, seconds)
+    return math.floor(second / seconds) * seconds
+end
+
+local function whole(number)
+    return string.format('%.0f', number)
+end
+
+local function bucket_key(interval, start)
+    return g .. ':' .. interval .. ':' .. whole(start)
+end
+
+-- How long the bucket at `start` is kept: until history + 2 intervals after its end.
+local function milliseconds_left(start, seconds, history, now)
+    return whole(math.ceil((start + (history + 3) * seconds - now) * 1000))
+end
+
+-- Call f(from, to) for slices of 1 .. n: `unpack` takes some thousand values, not more.
+local function in_slices(n, f)
+    for from = 1, n, 1000 do
+        f(from, math.min(n, from + 999))
+    end
+end
+
+-- The group's definition, nil for none. Its intervals are stored as '5s=5 5m=300'.
+local function read_definition()
+    local fields = redis.call('HMGET', KEYS[1],
+        'version', 'history', 'max_events', 'cur_last_keys', 'intervals')
+    if not fields[1] then
+        return nil
+    end
+    local definition = {
+        version = fields[1],
+        history = tonumber(fields[2]),
+        max_events = tonumber(fields[3]),
+        has_view = fields[4] == '1',
+        intervals = {},
+    }
+    for text, seconds in string.gmatch(fields[5], '(%S+)=(%d+)') do
+        table.insert(definition.intervals, {text = text, seconds = tonumber(seconds)})
+    end
+    return definition
+end
+
+-- Forget silent sources: hourly, some thousand at a time, so that nobody waits for long.
+local function prune_sources(now)
+    local state = redis.call('HMGET', KEYS[1], 'pruned', 'prune_cursor')
+    local since = now - (tonumber(state[1] or 0) or 0)
+    if not state[2] and since >= 0 and since < PRUNE_SECONDS then
+        return
+    end
+    local cursor = state[2] or '0'
+    for _ = 1, 10 do
+        local page = redis.call('HSCAN', KEYS[3], cursor, 'COUNT', 1000)
+        cursor = page[1]
+        for at = 1, #page[2], 2 do
+            local last = tonumber(string.match(page[2][at + 1], '^%d+ %d+ (%S+)') or 0)
+            if last < now - SOURCE_SECONDS then
+                redis.pcall('HDEL', KEYS[3], page[2][at])
+            end
+        end
+        if cursor == '0' then
+            break
+        end
+    end
+    if cursor == '0' then
+        redis.pcall('HSET', KEYS[1], 'pruned', string.format('%.3f', now))
+        redis.pcall('HDEL', KEYS[1], 'prune_cursor')
+    else
+        redis.pcall('HSET', KEYS[1], 'prune_cursor', cursor)
+    end
+end

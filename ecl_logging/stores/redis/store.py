@@ -1,0 +1,186 @@
+"""RedisStore: the protocol's steps, each one script on the server."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.intervals import Interval
+from ecl_logging.stores import steps
+from ecl_logging.stores.protocols import (
+    SOURCE_SECONDS,
+    Batch,
+    Bucket,
+    Definition,
+    Finished,
+    Reply,
+    Source,
+    events_in,
+)
+from ecl_logging.stores.redis import replies, scripts
+from ecl_logging.stores.redis.connection import Connections
+from ecl_logging.stores.redis.errors import translated
+
+__all__ = ["RedisStore"]
+
+_READ_SECONDS = 5.0
+_BUCKETS_AT_ONCE = 50  # in one script, during which the server does nothing else
+_POLICY = re.compile(rb"maxmemory_policy:(\S+)")
+
+
+class RedisStore:
+    """Counts on one Redis server, for all processes of all machines that reach it. Thread safe."""
+
+    def __init__(
+        self,
+        transport: str,
+        settings: Mapping[str, object],
+        *,
+        shown: str,
+        prefix: str = "",
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """See `Connections`. `prefix`: before all keys. `clock`: the server's own if None."""
+        self.shown = shown
+        self._connections = Connections(transport, settings, shown)
+        self._prefix = prefix
+        self._clock = clock
+        self._has_advised = False
+
+    # --- the steps
+
+    def define(
+        self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
+    ) -> Definition:
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            known = self.definition(wanted.group, timeout=left)
+            changed = steps.changed(known, wanted, replace=replace)
+            if known is not None and changed == known:
+                return known
+            # Before the definition, which may lie on another server of a Cluster.
+            self._connections.call("SADD", f"{self._prefix}@groups", wanted.group, timeout=left)
+            seen = "" if known is None else str(known.version)
+            words = [
+                changed.history,
+                changed.max_events,
+                int(changed.cur_last_keys),
+                replies.intervals_text(changed.intervals),
+                replies.measures_text(changed.measures),
+            ]
+            events = sorted(changed.events)
+            version = self._run(scripts.DEFINE, changed.group, seen, *words, *events, timeout=left)
+            if version:
+                return dataclasses.replace(changed, version=int(version))
+        raise StoreUnavailable(f"{self.shown}: others define {wanted.group} all the time")
+
+    def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
+        intervals = itertools.chain.from_iterable((i.text, i.seconds) for i in batch.intervals)
+        answer = self._run(
+            scripts.APPLY,
+            batch.group,
+            batch.source,
+            batch.number,
+            batch.total,
+            batch.start,
+            events_in(batch.counts),
+            len(batch.intervals),
+            *intervals,
+            *itertools.chain.from_iterable(batch.counts.items()),
+            timeout=timeout,
+        )
+        with translated(self.shown):
+            return replies.reply_of(answer)
+
+    def groups(self) -> list[str]:
+        names = self._connections.call("SMEMBERS", f"{self._prefix}@groups", timeout=_READ_SECONDS)
+        return sorted(map(replies.text_of, names))
+
+    def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
+        answer = self._run(scripts.DEFINITION, group, timeout=timeout)
+        with translated(self.shown):
+            return replies.definition_of(group, answer)
+
+    def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
+        now: object = None
+        found: list[Bucket] = []
+        for some in _in_slices(list(ages), _BUCKETS_AT_ONCE):
+            # All by the clock of the first, which may pass an edge in between.
+            now, *buckets = self._run(
+                scripts.READ, group, interval.text, interval.seconds, *some, now=now
+            )
+            with translated(self.shown):
+                found += map(replies.bucket_of, buckets)
+        return found
+
+    def sources(self, group: str) -> list[Source]:
+        answer = self._run(scripts.SOURCES, group)
+        with translated(self.shown):
+            return replies.sources_of(answer, silent_seconds=SOURCE_SECONDS)
+
+    def rotate(self, group: str) -> list[Finished]:
+        answer = self._run(scripts.ROTATE, group)
+        with translated(self.shown):
+            return replies.finished_of(answer)
+
+    def advice(self, *, timeout: float = 5.0) -> str | None:
+        if self._has_advised:
+            return None
+        policy = None
+        try:
+            memory = self._connections.call("INFO", "memory", timeout=timeout)
+            policy = _POLICY.search(memory if isinstance(memory, bytes) else b"")
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            pass  # not for this user to know
+        self._has_advised = True
+        if policy is None or policy[1] == b"noeviction":
+            return None
+        return (
+            f"{self.shown}: maxmemory-policy is {replies.text_of(policy[1])}: when memory is full"
+            " the server removes counts; set it to noeviction"
+        )
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def after_fork(self) -> None:
+        self._connections.after_fork()
+
+    # --- running a script
+
+    def _run(
+        self,
+        script: scripts.Script,
+        group: str,
+        *arguments: object,
+        now: object = None,
+        timeout: float = _READ_SECONDS,
+    ) -> Any:
+        deadline = time.monotonic() + timeout
+        name = f"{self._prefix}{group}"
+        if now is None:
+            now = "" if self._clock is None else repr(self._clock())
+        keys = (f"{name}:@def", f"{name}:@events", f"{name}:@sources")
+        words = (len(keys), *keys, name, now, *arguments)
+        try:
+            return self._connections.call("EVALSHA", script.digest, *words, timeout=timeout)
+        except StoreError as error:
+            # The only answer after which it is sent again here: it says that nothing was run.
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+        left = deadline - time.monotonic()
+        return self._connections.call("EVAL", script.text, *words, timeout=left)
+
+
+def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:
+    for first in range(0, len(ages), length):
+        yield ages[first : first + length]

@@ -1,0 +1,130 @@
+-- The first seed's keys: a view of the current and of the last bucket. Stands after shared.lua.
+--
+-- g:i:cur:@ts              string: start of the bucket that is shown as the current one
+-- g:i:cur:<id>, :last:<id> string: a count; declared IDs also at zero
+--
+-- Nothing of ours reads counts from here, so all that can go wrong here is what is shown: errors
+-- are passed over, and the next bucket puts things right. Keys of IDs that nobody declared live
+-- no longer than their buckets, which is from where it is known which there are.
+
+local function view_key(interval, which, id)
+    return g .. ':' .. interval.text .. ':' .. which .. ':' .. id
+end
+
+local function cells_of(interval, start)
+    local flat = redis.pcall('HGETALL', bucket_key(interval.text, start))
+    local cells = {}
+    for at = 1, flat.err and 0 or #flat, 2 do
+        if string.sub(flat[at], 1, 1) ~= '@' and string.match(flat[at + 1], '^%-?%d+$') then
+            cells[flat[at]] = flat[at + 1]
+        end
+    end
+    return cells
+end
+
+local function declared_ids()
+    local ids = redis.call('SMEMBERS', KEYS[2])
+    local declared = {}
+    for _, id in ipairs(ids) do
+        declared[id] = true
+    end
+    return ids, declared
+end
+
+-- Remove what the view may have of IDs that nobody declared: those in the buckets that it shows,
+-- and in those that it ought to show, if somebody else has set its time.
+local function remove_undeclared(interval, current, declared)
+    local shown = redis.pcall('GET', view_key(interval, 'cur', '@ts'))
+    shown = type(shown) == 'string' and tonumber(shown)
+    local starts = {[current] = true, [current - interval.seconds] = true}
+    if shown and shown >= 0 and shown < 2 ^ 41 then
+        shown = start_of(shown, interval.seconds)
+        starts[shown] = true
+        starts[shown - interval.seconds] = true
+    end
+    for start in pairs(starts) do
+        local keys = {}
+        for id in pairs(cells_of(interval, start)) do
+            if not declared[id] then
+                table.insert(keys, view_key(interval, 'cur', id))
+                table.insert(keys, view_key(interval, 'last', id))
+            end
+        end
+        in_slices(#keys, function(from, to)
+            redis.pcall('DEL', unpack(keys, from, to))
+        end)
+    end
+end
+
+local function show(interval, which, start, ids, declared, history, now)
+    local cells = cells_of(interval, start)
+    local pairs_of_declared = {}
+    for _, id in ipairs(ids) do
+        table.insert(pairs_of_declared, view_key(interval, which, id))
+        table.insert(pairs_of_declared, cells[id] or '0')
+    end
+    in_slices(#pairs_of_declared, function(from, to)
+        redis.pcall('MSET', unpack(pairs_of_declared, from, to))
+    end)
+    local left = milliseconds_left(start, interval.seconds, history, now)
+    for id, count in pairs(cells) do
+        if not declared[id] then
+            redis.pcall('SET', view_key(interval, which, id), count, 'PX', left)
+        end
+    end
+end
+
+-- Make the view anew from the buckets, with `current` as the current one.
+local function rebuild_view(interval, current, history, now)
+    local ids, declared = declared_ids()
+    remove_undeclared(interval, current, declared)
+    show(interval, 'last', current - interval.seconds, ids, declared, history, now)
+    show(interval, 'cur', current, ids, declared, history, now)
+    redis.pcall('SET', view_key(interval, 'cur', '@ts'), whole(current))
+end
+
+-- Whether the view shows `current` as the current bucket.
+local function is_in_step(interval, current)
+    return redis.pcall('GET', view_key(interval, 'cur', '@ts')) == whole(current)
+end
+
+-- Move the view of every interval on to the clock's bucket.
+local function move_view_on(definition, now)
+    for _, interval in ipairs(definition.intervals) do
+        local current = start_of(now, interval.seconds)
+        if not is_in_step(interval, current) then
+            rebuild_view(interval, current, definition.history, now)
+        end
+    end
+end
+
+-- Add what was counted in one bucket, in a view that is in step.
+local function add_to_view(interval, current, start, counted, history, now)
+    local which = start == current and 'cur' or 'last'
+    local left = milliseconds_left(start, interval.seconds, history, now)
+    for _, cell in ipairs(counted) do
+        if string.sub(cell.id, 1, 1) ~= '@' then
+            local key = view_key(interval, which, cell.id)
+            local sum = redis.pcall('INCRBY', key, cell.n)
+            if sum == tonumber(cell.n) and redis.call('SISMEMBER', KEYS[2], cell.id) == 0 then
+                redis.pcall('PEXPIRE', key, left)
+            end
+        end
+    end
+end
+
+-- Take the whole view away, as `definition` has made it.
+local function remove_view(definition, now)
+    local ids, declared = declared_ids()
+    for _, interval in ipairs(definition.intervals) do
+        remove_undeclared(interval, start_of(now, interval.seconds), declared)
+        local keys = {view_key(interval, 'cur', '@ts')}
+        for _, id in ipairs(ids) do
+            table.insert(keys, view_key(interval, 'cur', id))
+            table.insert(keys, view_key(interval, 'last', id))
+        end
+        in_slices(#keys, function(from, to)
+            redis.pcall('DEL', unpack(keys, from, to))
+        end)
+    end
+end
