@@ -7,7 +7,6 @@ Nothing here touches the network. Passwords are in no text that this module make
 from __future__ import annotations
 
 import re
-import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,8 +147,9 @@ def _checked(settings: Mapping[str, object], *, more: Mapping[str, Any]) -> dict
         try:
             checked[name] = checks[name](value)
         except ValueError as error:
-            # A text is not shown: it may be a password, or hold one.
-            said = name if isinstance(value, str) else f"{name}: {reprlib.repr(value)}"
+            # Only numbers are shown, and none where a text should be: that may be a password.
+            is_number = isinstance(value, int | float) and checks[name] is not _text
+            said = f"{name}: {value}" if is_number else name
             raise ValueError(f"{said} {error}") from None
     return checked
 

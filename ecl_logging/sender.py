@@ -41,7 +41,6 @@ flushing_threads: set[int] = set()
 class _UnderWay:
     batch: Batch
     first_sent: float | None = None  # elapsed(); from then on it may have been applied
-    sends: int = 0
     was_undefined: bool = False  # the store did not know the group: it may have lost everything
 
 
@@ -77,6 +76,8 @@ class Sender:
         self._lock = threading.RLock()
         self._under_way: _UnderWay | None = None
         self._news: list[str] = []
+        self._is_advised = False
+        self._advice: str | None = None  # what the store's place puts at risk; not told yet
         self._earlier = self._total = 0
         self._draw_source()
 
@@ -152,6 +153,9 @@ class Sender:
         return True
 
     def _send_all(self, deadline: Deadline) -> None:
+        if not self._is_advised:
+            self._advice = self._store().advice(timeout=deadline.for_one_step())
+            self._is_advised = True
         if self._pending.has_unsure():
             self.definition.follow(deadline)
             self._note_undeclared(self._pending.settle_unsure())
@@ -169,7 +173,7 @@ class Sender:
         for _ in range(2):
             if reply.status != UNDEFINED:
                 return reply
-            under_way.first_sent, under_way.sends = None, 0  # nothing was written
+            under_way.first_sent = None  # nothing was written
             under_way.was_undefined = True
             self.definition.define(deadline)
             reply = self._send_once(under_way, deadline)
@@ -177,7 +181,6 @@ class Sender:
 
     def _send_once(self, under_way: _UnderWay, deadline: Deadline) -> Reply:
         timeout = deadline.for_one_step()
-        under_way.sends += 1
         if under_way.first_sent is None:
             under_way.first_sent = elapsed()
         else:
@@ -199,6 +202,7 @@ class Sender:
             start=frozen.start,
             intervals=frozen.intervals_among(definition.intervals),
             counts=frozen.counts,
+            token=secrets.token_hex(8),
         )
         return _UnderWay(batch)
 
@@ -220,9 +224,7 @@ class Sender:
         self._note_what_is_lost(under_way, reply)
         if reply.status == GAP:
             self._send_as_first(batch)
-        elif reply.status == DUPLICATE and (
-            under_way.sends == 1 or (reply.number, reply.total) != (batch.number, batch.total)
-        ):
+        elif reply.status == DUPLICATE and reply.token != batch.token:
             # Another process goes on from a copy of this one, as after a restored snapshot
             # of a machine, and counted under our source. The store is right: nothing is lost.
             self._send_as_first(batch)
@@ -283,9 +285,11 @@ class Sender:
         except Interrupted:
             return
         news, self._news = self._news, []
+        advice, self._advice = self._advice, None
         news += [f"an event {reason}; it is counted as @invalid" for reason in reasons]
         if blurred:
             news.append(
                 f"memory for pending counts is full: {blurred} counts went to a later interval"
             )
-        self._outage.tell(f"group {self._group}: {text}" for text in news)
+        texts = [f"group {self._group}: {text}" for text in news]
+        self._outage.tell(texts if advice is None else [advice, *texts])

@@ -86,6 +86,16 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
     programs.kill_all()
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def programs_anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Programs]:
+    """Does so for every store that processes share, in turn."""
+    in_redis = request.param == "redis"
+    server = request.getfixturevalue("empty_server") if in_redis else None
+    programs = Programs(tmp_path, server)
+    yield programs
+    programs.kill_all()
+
+
 class Clock:
     """A clock that a test sets: call it for the Unix time.
 

@@ -64,6 +64,10 @@ class FlakyStore:
         self._reach()
         return self.inner.rotate(group)
 
+    def advice(self, **options: Any) -> str | None:
+        self._reach()
+        return self.inner.advice(**options)
+
     def close(self) -> None:
         self.inner.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecl_logging.addresses import StoreAddress, choose_address, embedded_path, parse_address
-from ecl_logging.errors import ConfigError
+from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.stores.protocols import Store
 
 __all__ = ["check_store", "open_chosen_store", "open_store"]
@@ -80,4 +80,7 @@ def _open_redis(address: StoreAddress, prefix: str) -> Store:
     # fork finds taken stays taken in the child.
     from ecl_logging.stores.redis.store import RedisStore
 
-    return RedisStore(address.target, address.settings, shown=address.shown, prefix=prefix)
+    try:
+        return RedisStore(address.target, address.settings, shown=address.shown, prefix=prefix)
+    except StoreError as error:
+        raise ValueError(str(error)) from None

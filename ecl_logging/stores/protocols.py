@@ -103,6 +103,7 @@ class Batch:
     start: int  # of its stretch, in Unix seconds
     intervals: tuple[Interval, ...]  # to count it in: its stretch lies in one bucket of each
     counts: Mapping[str, int]  # event ID, `@other` or `@invalid` -> how often
+    token: str = ""  # 64 random bits as hexadecimal digits: tells it from one of a copied source
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Reply:
     other: int = 0  # counted as `@other` in some interval
     dropped: int = 0  # no interval's cell could take them
     bad_cells: tuple[str, ...] = ()  # `<interval> <id>` of spoilt cells, MAX_BAD_CELLS at most
+    token: str = ""  # of that batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,7 @@ class _Additions:
             other=sum(counts.get(event_id, 0) for event_id in self._other),
             dropped=events - events_in(taken),
             bad_cells=tuple(dict.fromkeys(self._bad))[:MAX_BAD_CELLS],
+            token=self._batch.token,
         )
 
     def write(self) -> None:

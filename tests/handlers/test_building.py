@@ -82,7 +82,7 @@ def test_what_is_wrong_is_raised_and_written_to_stderr(capsys):
 
 def test_a_password_is_not_written_to_stderr(capsys):
     with pytest.raises(ConfigError):
-        CountingHandler(store="redis://me:CANARY@cache")
+        CountingHandler(store="redis://me:CANARY@cache:port")
 
     assert "CANARY" not in capsys.readouterr().err
 
@@ -91,7 +91,7 @@ def test_a_password_is_not_written_to_stderr(capsys):
     "arguments",
     [
         {"redis": {}, "store": "memory://"},
-        {"redis": {}},
+        {"redis": {"hots": "cache"}},
         {"store": "nowhere"},
         {"store": 5},
         {"store": ["memory://"]},

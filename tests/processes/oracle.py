@@ -9,13 +9,18 @@ import contextlib
 import logging
 import math
 import os
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import open_store
+
+if TYPE_CHECKING:
+    import redis
 
 GROUP = "requests"
 EVENTS = [f"e{number}" for number in range(10)]
@@ -62,7 +67,7 @@ def expected_buckets(path: Path, intervals: Iterable[str] = INTERVALS) -> Bucket
     return {key: dict(counts) for key, counts in buckets.items()}
 
 
-def stored_buckets(path: Path, group: str = GROUP) -> Buckets:
+def buckets_in_file(path: Path, group: str = GROUP) -> Buckets:
     """All buckets of a group in the store's file, `@` cells included, by plain SQL."""
     buckets: Buckets = {}
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
@@ -74,9 +79,20 @@ def stored_buckets(path: Path, group: str = GROUP) -> Buckets:
     return buckets
 
 
-def read_buckets(path: Path, interval: str, ages: Iterable[int], group: str = GROUP) -> Buckets:
+def buckets_in_redis(client: redis.Redis, group: str = GROUP) -> Buckets:
+    """All buckets of a group on a server, `@` cells included, by plain commands."""
+    buckets: Buckets = {}
+    for key in client.scan_iter(f"{group}:*"):
+        if match := re.fullmatch(rf"{group}:(\w+):(\d+)", key):
+            cells = client.hgetall(key)
+            counts = {event_id: int(count) for event_id, count in cells.items()}
+            buckets[match[1], int(match[2])] = counts
+    return buckets
+
+
+def read_buckets(url: str, interval: str, ages: Iterable[int], group: str = GROUP) -> Buckets:
     """Buckets as the store's own `read` gives them; those without a cell are left out."""
-    store = open_store(f"sqlite:///{path}")
+    store = open_store(url)
     found = store.read(group, Interval.parse(interval), ages)
     store.close()
     return {(interval, bucket.start): dict(bucket.cells) for bucket in found if bucket.cells}

@@ -13,7 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.processes.oracle import INTERVALS, Buckets, expected_buckets, logged, stored_buckets
+from tests.processes.oracle import (
+    INTERVALS,
+    Buckets,
+    buckets_in_file,
+    buckets_in_redis,
+    expected_buckets,
+    logged,
+)
+from tests.redis_servers import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,9 +85,12 @@ class Started:
 class Programs:
     """Starts programs that count in one store, with one oracle's file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: RedisServer | None = None) -> None:
+        """They count on the server, or without one in a file of the folder."""
         self.folder = folder
         self.store = folder / "counts.db"
+        self._server = server
+        self.url = f"sqlite:///{self.store}" if server is None else server.url
         self.oracle = folder / "oracle"
         self._started: list[Started] = []
 
@@ -94,7 +105,7 @@ class Programs:
         """Start Python with these arguments."""
         variables = os.environ | {
             "PYTHONPATH": str(ROOT),
-            "ECL_STORE": f"sqlite:///{self.store}",
+            "ECL_STORE": self.url,
             "ORACLE": str(self.oracle),
         }
         started = Started(
@@ -116,7 +127,10 @@ class Programs:
         return folder
 
     def stored(self) -> Buckets:
-        return stored_buckets(self.store)
+        if self._server is None:
+            return buckets_in_file(self.store)
+        with contextlib.closing(self._server.client()) as client:
+            return buckets_in_redis(client)
 
     def expected(self, intervals: Iterable[str] = INTERVALS) -> Buckets:
         return expected_buckets(self.oracle, intervals)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
-from tests.processes.oracle import EVENTS, logged, stored_buckets, totals
+from tests.processes.oracle import EVENTS, logged, totals
 from tests.processes.programs import Programs, assert_silent
 
 START = """
@@ -157,7 +157,7 @@ time.sleep(0.5)
     dropped = telemetry["dropped"]
     assert telemetry["counted"] == handled
     assert telemetry["applied"] + dropped["closed"] == handled
-    assert totals(stored_buckets(programs.store))["1m"] == {"e0": telemetry["applied"]}
+    assert totals(programs.stored())["1m"] == {"e0": telemetry["applied"]}
     assert telemetry["pending"] == dropped["shutdown"] == 0
 
 
@@ -197,7 +197,7 @@ def test_a_callback_that_runs_after_logging_shutdown_is_silent(programs: Program
 
     assert_silent(ended)
     assert len(logged(programs.oracle)) == 20
-    assert totals(stored_buckets(programs.store))["1m"] == dict.fromkeys(EVENTS, 1)
+    assert totals(programs.stored())["1m"] == dict.fromkeys(EVENTS, 1)
 
 
 BY_HAND = """
@@ -218,7 +218,7 @@ def test_what_was_counted_by_hand_is_in_the_store_at_the_end(
     )
 
     assert_silent(ended)
-    assert totals(stored_buckets(programs.store)) == {
+    assert totals(programs.stored()) == {
         text: dict.fromkeys(EVENTS, 20) for text in ("1s", "3s", "1m")
     }
 
@@ -233,7 +233,7 @@ def test_a_first_count_by_hand_in_a_callback_of_atexit_is_in_the_store(
     )
 
     assert_silent(ended)
-    assert totals(stored_buckets(programs.store))["1m"] == {"e3": 5}
+    assert totals(programs.stored())["1m"] == {"e3": 5}
 
 
 def test_a_direct_group_has_written_when_the_call_returns(programs: Programs) -> None:
@@ -243,7 +243,7 @@ def test_a_direct_group_has_written_when_the_call_returns(programs: Programs) ->
     )
 
     assert_silent(ended)
-    assert totals(stored_buckets(programs.store))["1m"] == {"e3": 5}
+    assert totals(programs.stored())["1m"] == {"e3": 5}
 
 
 def test_a_logger_that_is_made_at_the_very_end_counts(programs: Programs) -> None:

@@ -13,6 +13,12 @@ from tests.processes.counted import *
 """
 
 
+@pytest.fixture
+def programs(programs_anywhere: Programs) -> Programs:
+    """On every store that processes share, in turn."""
+    return programs_anywhere
+
+
 @pytest.mark.parametrize(
     "ending", ["pass", "sys.exit(0)", "event_count_logger().flush(); os._exit(0)"]
 )
@@ -176,9 +182,11 @@ entered = threading.Event()
 WRITING = f"{START}{IN_A_STEP}\nSqliteTables.add = slow(SqliteTables.add)\n"
 READING = f"{START}{IN_A_STEP}\nSqliteTables.bucket = slow(SqliteTables.bucket)\n"
 
+of_sqlite = pytest.mark.parametrize("programs_anywhere", ["sqlite"], indirect=True)
 durations = pytest.mark.parametrize("seconds", [0.2, 1.0])
 
 
+@of_sqlite
 @durations
 def test_a_child_forked_while_the_parent_writes_counts(programs: Programs, seconds: float) -> None:
     """SQLite keeps the locks of a file in memory: copied by a fork, nobody gives them back."""
@@ -198,6 +206,7 @@ if child:
     programs.assert_counted(30)
 
 
+@of_sqlite
 @durations
 def test_a_child_forked_while_the_parent_reads_locks_nobody_out(
     programs: Programs, seconds: float
@@ -263,6 +272,7 @@ def reload():
         configure()
         log_records(2)
 
+configure()  # what that imports registers hooks of its own, once
 reloading = threading.Thread(target=reload)
 reloading.start()
 while reloading.is_alive():
@@ -294,3 +304,19 @@ if child:
 
     assert_silent(ended)
     programs.assert_counted(3)
+
+
+def test_flushing_loads_no_module(programs: Programs) -> None:
+    """A module that a fork finds half loaded, by another thread, stays so in the child."""
+    ended = programs.run(
+        f"""{START}
+configure()
+before = set(sys.modules)
+log_records(10)
+event_count_logger().flush(1)
+print(sorted(set(sys.modules) - before))
+os._exit(0)
+"""
+    )
+
+    assert ended.out == "[]\n"

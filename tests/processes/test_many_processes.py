@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.processes.oracle import EVENTS, GROUP, read_buckets
 from tests.processes.programs import Programs, assert_silent
 
@@ -33,6 +35,12 @@ print(json.dumps(event_count_logger().telemetry()))
 """
 
 
+@pytest.fixture
+def programs(programs_anywhere: Programs) -> Programs:
+    """On every store that processes share, in turn."""
+    return programs_anywhere
+
+
 def test_eight_processes_with_four_threads_count_as_the_oracle_does(programs: Programs) -> None:
     started = [programs.start(PROGRAM) for _ in range(8)]
     ended = [program.end(seconds=60) for program in started]
@@ -57,7 +65,7 @@ def test_the_stores_own_read_finds_the_same_buckets(programs: Programs) -> None:
 
     for interval in ("1s", "3s", "1m"):
         stored = {key: counts for key, counts in programs.stored().items() if key[0] == interval}
-        assert read_buckets(programs.store, interval, range(120)) == stored
+        assert read_buckets(programs.url, interval, range(120)) == stored
 
 
 def test_one_process_for_each_moment_counts(programs: Programs) -> None:

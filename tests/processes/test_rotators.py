@@ -29,6 +29,12 @@ for _ in range(100):
 FINISHED = re.compile(rf"rotated {GROUP} (?:1s|3s|366d) \d+")
 
 
+@pytest.fixture
+def programs(programs_anywhere: Programs) -> Programs:
+    """On every store that processes share, in turn."""
+    return programs_anywhere
+
+
 def start_rotator(programs: Programs) -> Started:
     return programs.start_command("-W", "error", "-m", "ecl_logging.tools.rotate", "-v")
 

@@ -97,7 +97,7 @@ class RedisKind:
 
     def _pass_time(self, seconds: float) -> None:
         """Have the times to live of all keys pass with the test's clock."""
-        for key in self._client.keys():
+        for key in self._client.scan_iter():
             if (left := self._client.pttl(key)) > 0:
                 self._client.pexpire(key, int(left - seconds * 1000))
 

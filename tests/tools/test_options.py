@@ -150,7 +150,7 @@ def test_reading_creates_no_file(ran, home, arguments):
     ("store", "problem"),
     [
         ("nowhere", "ecl-read: error: store: not a store URL; write one of "),
-        ("redis://me:CANARY@cache", "ecl-read: error: store: redis://cache: this version has no "),
+        ("redis://me:CANARY@cache/x", "ecl-read: error: store: db is a whole number from 0 to "),
     ],
 )
 def test_a_store_that_means_nothing_is_an_error(ran, store, problem):

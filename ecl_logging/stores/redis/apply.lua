@@ -3,13 +3,14 @@
 -- ARGV[3]  source   ARGV[4]  number of the batch   ARGV[5]  running total that it carries
 -- ARGV[6]  start of its stretch, Unix seconds
 -- ARGV[7]  how many events its counts stand for
--- ARGV[8]  how many intervals it counts in: k; then k times text, seconds
+-- ARGV[8]  the batch's token
+-- ARGV[9]  how many intervals it counts in: k; then k times text, seconds
 -- then ID, count for each of its counts
 --
 -- Returns one of
 --   {'undefined'}                              the group is not known; nothing was written
 --   {'gap', version, number, total, dropped}   batches are missing; nothing was written
---   {'applied', version, number, total, late, ahead, other, dropped, spoilt cell ...}
+--   {'applied', version, number, total, late, ahead, other, dropped, token, spoilt cell ...}
 --   {'duplicate', the same}                    it repeats the first reply, with the newest version
 --
 -- All that can fail for reasons of its own comes before the first count is written. A cell that
@@ -22,14 +23,16 @@ if not definition then
 end
 local now = clock()
 local source, number, total = ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local batch_start, events, how_many = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
-local first_cell = 9 + 2 * how_many
+local batch_start, events, token = tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local first_cell = 10 + 2 * tonumber(ARGV[9])
 
-local RECORD = '^(%d+) (%d+) %S+ (%d+) (%d+) (%d+) (%d+)'
+local RECORD = '^(%d+) (%d+) %S+ (%d+) (%d+) (%d+) (%d+) %d+ (%x*)'
 local record = redis.call('HGET', KEYS[3], source)
 local known_number, known_total, late, ahead, other, dropped = '0', '0', '0', '0', '0', '0'
+local known_token = ''
 if record then
-    known_number, known_total, late, ahead, other, dropped = string.match(record, RECORD)
+    known_number, known_total, late, ahead, other, dropped, known_token =
+        string.match(record, RECORD)
     if not known_number then
         return redis.error_reply('ERR the record of source ' .. source .. ' is spoilt')
     end
@@ -37,6 +40,7 @@ end
 if tonumber(known_number) > 0 and number <= tonumber(known_number) then
     local reply = {
         'duplicate', definition.version, known_number, known_total, late, ahead, other, dropped,
+        known_token,
     }
     for cell in string.gmatch(record, '\n([^\n]+)') do
         table.insert(reply, cell)
@@ -181,7 +185,7 @@ local function planned(text, seconds)
 end
 
 local plans = {}
-for at = 9, first_cell - 1, 2 do
+for at = 10, first_cell - 1, 2 do
     local plan, failed = planned(ARGV[at], tonumber(ARGV[at + 1]))
     if failed then
         return failed
@@ -192,7 +196,7 @@ end
 -- --- from here on it is written
 
 -- First the source as it is, which changes nothing: it may not be allowed.
-redis.call('HSET', KEYS[3], source, record or '0 0 0 0 0 0 0 0')
+redis.call('HSET', KEYS[3], source, record or '0 0 0 0 0 0 0 0 ')
 
 local is_late, has_written = false, false
 local taken, to_other, spoilt, is_named = {}, {}, {}, {}
@@ -254,7 +258,7 @@ ahead = is_ahead and events or '0'
 other, dropped = sum_of(amounts_of_other), sum_of(amounts_lost)
 
 local at = string.format('%.6f', now)
-local words = {whole(number), total, at, late, ahead, other, dropped, definition.version}
+local words = {whole(number), total, at, late, ahead, other, dropped, definition.version, token}
 local lines = {table.concat(words, ' '), unpack(spoilt)}
 redis.call('HSET', KEYS[3], source, table.concat(lines, '\n'))
 prune_sources(now)
@@ -275,7 +279,7 @@ if definition.has_view then
 end
 
 local reply = {
-    'applied', definition.version, whole(number), total, late, ahead, other, dropped,
+    'applied', definition.version, whole(number), total, late, ahead, other, dropped, token,
 }
 for _, cell in ipairs(spoilt) do
     table.insert(reply, cell)

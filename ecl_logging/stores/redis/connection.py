@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Loaded here and not by the first look-up of a host, which is in a thread: see `Connections`.
+import encodings.idna  # noqa: F401
 import os
 import time
 from collections.abc import Mapping
@@ -51,6 +53,10 @@ class Connections:
         if transport != "unix":
             self._settings.setdefault("socket_keepalive", True)
         self._idle: list[Any] = []
+        # What redis-py imports when it needs it is loaded now: what a fork finds half loaded in
+        # another thread stays half loaded in the child.
+        with translated(shown):
+            self._new(time.monotonic() + 1)
 
     def call(self, *command: object, timeout: float) -> Any:
         """Send one command, and return the answer as bytes, numbers and lists.

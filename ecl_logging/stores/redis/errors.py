@@ -42,7 +42,9 @@ def translated(shown: str) -> Iterator[None]:
     except RedisTimeoutError as error:
         raise StoreUnavailable(f"{shown}: no answer in time") from error
     except AuthenticationError as error:
-        raise StoreError(f"{shown}: {_words(error)}") from error
+        is_missing = "authenticate" in str(error) or "Authentication required" in str(error)
+        reason = "the server asks for a password" if is_missing else _words(error)
+        raise StoreError(f"{shown}: {reason}") from error
     except RedisConnectionError as error:
         raise StoreUnavailable(f"{shown}: {_reason(error)}") from error
     except ResponseError as error:

@@ -74,8 +74,9 @@ def reply_of(answer: Flat) -> Reply:
         version, number, total, dropped = map(int, numbers)
         return Reply(GAP, version, number, total - dropped)
     version, number, total, late, ahead, other, dropped = map(int, numbers[:7])
-    bad_cells = tuple(numbers[7:])
-    return Reply(status, version, number, total, late, ahead, other, dropped, bad_cells)
+    token, *bad_cells = numbers[7:]
+    amounts = (late, ahead, other, dropped)
+    return Reply(status, version, number, total, *amounts, tuple(bad_cells), token)
 
 
 def bucket_of(answer: Flat) -> Bucket:
@@ -108,7 +109,7 @@ def sources_of(answer: Flat, *, silent_seconds: float) -> list[Source]:
 
 def _source(name: bytes, record: bytes) -> Source:
     first, *bad_cells = text_of(record).split("\n")
-    number, total, at, late, ahead, other, dropped, version = first.split(" ")
+    number, total, at, late, ahead, other, dropped, version, token = first.split(" ")
     reply = Reply(
         APPLIED,
         version=int(version),
@@ -119,5 +120,6 @@ def _source(name: bytes, record: bytes) -> Source:
         other=int(other),
         dropped=int(dropped),
         bad_cells=tuple(bad_cells),
+        token=token,
     )
     return Source(text_of(name), reply.number, reply.total, float(at), reply)

@@ -11,9 +11,8 @@ end
 local now = clock()
 local finished = {}
 for _, interval in ipairs(definition.intervals) do
-    local field = 'rotated:' .. interval.text
     local last = start_of(now, interval.seconds) - interval.seconds
-    local rotated = tonumber(redis.call('HGET', KEYS[1], field) or nil)
+    local rotated = interval.rotated
     -- It can be ahead: somebody else was faster, or the clock stepped back.
     if not rotated or rotated < last then
         local first = last
@@ -21,7 +20,7 @@ for _, interval in ipairs(definition.intervals) do
             local kept = last - (definition.history - 1) * interval.seconds
             first = math.max(kept, rotated + interval.seconds)
         end
-        redis.call('HSET', KEYS[1], field, whole(last))
+        redis.call('HSET', KEYS[1], 'rotated:' .. interval.text, whole(last))
         for start = first, last, interval.seconds do
             table.insert(finished, interval.text)
             table.insert(finished, whole(start))

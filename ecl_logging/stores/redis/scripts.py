@@ -25,9 +25,7 @@ local LATE, OTHER, INVALID, MAX_BAD_CELLS = '{LATE}', '{OTHER}', '{INVALID}', {M
 
 
 def _source(name: str) -> str:
-    source = pkgutil.get_data(__name__, f"{name}.lua")
-    assert source is not None, f"{name}.lua is missing from the installed package"  # noqa: S101
-    return source.decode()
+    return (pkgutil.get_data(__name__, f"{name}.lua") or b"").decode()
 
 
 class Script:

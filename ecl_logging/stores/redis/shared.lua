@@ -45,22 +45,31 @@ local function in_slices(n, f)
     end
 end
 
--- The group's definition, nil for none. Its intervals are stored as '5s=5 5m=300'.
+-- The group's definition, nil for none. Its intervals are stored as '5s=5 5m=300'. Beside it stand
+-- notes for each interval: which bucket was rotated last, which one the view shows.
 local function read_definition()
-    local fields = redis.call('HMGET', KEYS[1],
-        'version', 'history', 'max_events', 'cur_last_keys', 'intervals')
-    if not fields[1] then
+    local fields = {}
+    local flat = redis.call('HGETALL', KEYS[1])
+    for at = 1, #flat, 2 do
+        fields[flat[at]] = flat[at + 1]
+    end
+    if not fields.version then
         return nil
     end
     local definition = {
-        version = fields[1],
-        history = tonumber(fields[2]),
-        max_events = tonumber(fields[3]),
-        has_view = fields[4] == '1',
+        version = fields.version,
+        history = tonumber(fields.history),
+        max_events = tonumber(fields.max_events),
+        has_view = fields.cur_last_keys == '1',
         intervals = {},
     }
-    for text, seconds in string.gmatch(fields[5], '(%S+)=(%d+)') do
-        table.insert(definition.intervals, {text = text, seconds = tonumber(seconds)})
+    for text, seconds in string.gmatch(fields.intervals, '(%S+)=(%d+)') do
+        table.insert(definition.intervals, {
+            text = text,
+            seconds = tonumber(seconds),
+            rotated = tonumber(fields['rotated:' .. text] or nil),
+            shown = tonumber(fields['shown:' .. text] or nil),
+        })
     end
     return definition
 end

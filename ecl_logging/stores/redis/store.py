@@ -91,6 +91,7 @@ class RedisStore:
             batch.total,
             batch.start,
             events_in(batch.counts),
+            batch.token,
             len(batch.intervals),
             *intervals,
             *itertools.chain.from_iterable(batch.counts.items()),

@@ -31,16 +31,13 @@ local function declared_ids()
     return ids, declared
 end
 
--- Remove what the view may have of IDs that nobody declared: those in the buckets that it shows,
--- and in those that it ought to show, if somebody else has set its time.
+-- Remove what the view may have of IDs that nobody declared: of those in the buckets that it
+-- shows, and for good measure of those in the buckets that it is to show.
 local function remove_undeclared(interval, current, declared)
-    local shown = redis.pcall('GET', view_key(interval, 'cur', '@ts'))
-    shown = type(shown) == 'string' and tonumber(shown)
     local starts = {[current] = true, [current - interval.seconds] = true}
-    if shown and shown >= 0 and shown < 2 ^ 41 then
-        shown = start_of(shown, interval.seconds)
-        starts[shown] = true
-        starts[shown - interval.seconds] = true
+    if interval.shown then
+        starts[interval.shown] = true
+        starts[interval.shown - interval.seconds] = true
     end
     for start in pairs(starts) do
         local keys = {}
@@ -81,11 +78,14 @@ local function rebuild_view(interval, current, history, now)
     show(interval, 'last', current - interval.seconds, ids, declared, history, now)
     show(interval, 'cur', current, ids, declared, history, now)
     redis.pcall('SET', view_key(interval, 'cur', '@ts'), whole(current))
+    redis.pcall('HSET', KEYS[1], 'shown:' .. interval.text, whole(current))
 end
 
--- Whether the view shows `current` as the current bucket.
+-- Whether the view shows `current` as the current bucket, by our own note and by what it says
+-- itself: a foreign program may have moved it.
 local function is_in_step(interval, current)
-    return redis.pcall('GET', view_key(interval, 'cur', '@ts')) == whole(current)
+    return interval.shown == current
+        and redis.pcall('GET', view_key(interval, 'cur', '@ts')) == whole(current)
 end
 
 -- Move the view of every interval on to the clock's bucket.
@@ -126,5 +126,6 @@ local function remove_view(definition, now)
         in_slices(#keys, function(from, to)
             redis.pcall('DEL', unpack(keys, from, to))
         end)
+        redis.pcall('HDEL', KEYS[1], 'shown:' .. interval.text)
     end
 end

@@ -1,0 +1,532 @@
+"""How the Redis store reaches its server, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import redis.asyncio
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from ecl_logging import ConfigError, StoreError, StoreUnavailable, open_store
+from ecl_logging.stores.redis.store import RedisStore
+from tests.conftest import wait_until
+from tests.redis_servers import CANARY, RedisServer, free_port, running
+from tests.stores.programs import REQUESTS, Program, cells, fork, status_of
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of the test's own, for what would disturb others."""
+    with running(tmp_path, port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: RedisServer) -> Iterator[RedisStore]:
+    with contextlib.closing(open_store(server.url)) as store:
+        assert isinstance(store, RedisStore)
+        yield store
+
+
+def counts(store: RedisStore) -> dict[str, int]:
+    """Count once, now; return what the current hour has."""
+    store.define(REQUESTS)
+    Program(store, "counts").send({"req1": 1}, start=int(time.time()))
+    return cells(store)
+
+
+# --- ways to name it
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["redis://:{password}@127.0.0.1:{port}/3", "unix://:{password}@{folder}/redis.sock?db=3"],
+)
+def test_a_url_reaches_the_server(server, tmp_path, name):
+    url = name.format(password=CANARY, port=server.port, folder=tmp_path)
+    with contextlib.closing(open_store(url)) as store:
+        assert counts(store)["req1"] == 1
+    with contextlib.closing(redis.Redis.from_url(url)) as client:
+        assert client.connection_pool.connection_kwargs["db"] == 3
+        assert client.exists("requests:@def")
+
+
+def test_a_mapping_reaches_the_server(server, tmp_path):
+    for settings in (
+        {"host": "127.0.0.1", "port": server.port, "password": CANARY, "db": 3},
+        {"unix_socket_path": f"{tmp_path}/redis.sock", "password": CANARY, "username": "default"},
+    ):
+        with contextlib.closing(open_store(settings)) as store:
+            assert counts(store)["req1"] == 1
+
+
+def test_the_settings_of_a_client_are_taken_over_but_not_its_habits(server, tmp_path):
+    often = Retry(ExponentialBackoff(), 10)
+    clients = [
+        redis.Redis(
+            host="127.0.0.1",
+            port=server.port,
+            password=CANARY,
+            retry=often,
+            decode_responses=True,
+            health_check_interval=1,
+            socket_timeout=60,
+        ),
+        redis.Redis(unix_socket_path=f"{tmp_path}/redis.sock", password=CANARY, retry=often),
+        redis.Redis.from_url(server.url, protocol=3, max_connections=1),
+        redis.StrictRedis(connection_pool=redis.ConnectionPool.from_url(server.url)),
+    ]
+    for number, client in enumerate(clients, 1):
+        with contextlib.closing(client), contextlib.closing(open_store(client)) as store:
+            assert sum(counts(store).values()) == 1
+            (idle,) = store._connections._idle
+            assert idle.retry._retries == 0
+            client.flushall()
+            assert len(clients) >= number
+
+
+def test_the_connections_of_a_client_are_not_used(server):
+    client = redis.Redis.from_url(server.url)
+    store = open_store(client)
+    client.close()
+    client.connection_pool.disconnect()
+    assert counts(store)["req1"] == 1
+    store.close()
+    assert client.connection_pool._available_connections == []
+
+
+def test_clients_that_cannot_be_taken_over_are_refused():
+    sentinel = Sentinel([("localhost", 1)]).master_for("m", password=CANARY)
+    for client in (
+        redis.asyncio.Redis(password=CANARY),
+        sentinel,
+        redis.Redis().pipeline().immediate_execute_command,
+    ):
+        with pytest.raises(ConfigError) as caught:
+            open_store(client)
+        assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("redis://host/abc", "db is a whole number from 0"),
+        ("redis://host/-1", "db is a whole number from 0"),
+        ("redis://host:0", "port: 0 is a whole number from 1 to 65535"),
+        ("redis://host?socket_timout=3", "did you mean 'socket_timeout'?"),
+        ("redis://host?socket_timeout=abc", "socket_timeout is a number of seconds above 0"),
+        ("redis://host?socket_timeout=0", "socket_timeout is a number of seconds above 0"),
+        ("redis://host?protocol=4", "protocol is a whole number from 2 to 3"),
+        ({"hots": "cache"}, "did you mean 'host'?"),
+        ({"port": "notaport"}, "port is a whole number"),
+        ({"port": 99999}, "port: 99999 is a whole number"),
+        ({"port": True}, "port: True is a whole number"),
+        ({"db": "x"}, "db is a whole number"),
+        ({"password": 12345}, "password is a text; quote it"),
+        ({"ssl": "maybe"}, "ssl is true or false"),
+        ({"host": f"redis://:{CANARY}@cache"}, "a URL is given in place of the mapping"),
+        ({f"redis://:{CANARY}@cache": 1}, "an unknown setting"),
+        ("redis+sentinel://h1:26379/service/0", "neither Sentinel nor Cluster"),
+        ("redis+cluster://h1:7000", "neither Sentinel nor Cluster"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_when_configured(url, problem):
+    with pytest.raises(ConfigError) as caught:
+        open_store(url)
+
+    assert problem in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+def test_what_is_shown_has_no_secret():
+    for given, shown in {
+        f"redis://me:{CANARY}@cache:6380/2": "redis://cache:6380/2",
+        f"rediss://:{CANARY}@cache": "rediss://cache:6379/0",
+        f"unix://:{CANARY}@/run/redis.sock?db=1": "unix:///run/redis.sock?db=1",
+        f"redis://[::1]/?password={CANARY}": "redis://[::1]:6379/0",
+    }.items():
+        store = open_store(given)
+        assert store.shown == shown
+        assert CANARY not in repr(vars(store)["shown"])
+
+
+# --- where it cannot be reached
+
+
+def unreachable(url: object) -> str:
+    with contextlib.closing(open_store(url)) as store, pytest.raises(StoreUnavailable) as caught:
+        store.groups()
+    return str(caught.value)
+
+
+def test_a_port_that_refuses_is_told_in_the_systems_words():
+    port = free_port()
+    told = unreachable(f"redis://:{CANARY}@127.0.0.1:{port}/0")
+    assert told == f"redis://127.0.0.1:{port}/0: Connection refused"
+
+
+def test_a_socket_that_is_not_there_is_told():
+    assert unreachable("unix:///nowhere/redis.sock") == (
+        "unix:///nowhere/redis.sock: No such file or directory"
+    )
+
+
+def test_a_host_that_has_no_address_is_told():
+    told = unreachable("redis://no.such.host.invalid")
+    assert told.startswith("redis://no.such.host.invalid:6379/0: ")
+
+
+def test_a_wrong_password_is_an_error_of_its_own(server):
+    wrong = server.url.replace(CANARY, f"{CANARY}-wrong")
+    with contextlib.closing(open_store(wrong)) as store, pytest.raises(StoreError) as caught:
+        store.groups()
+
+    assert not isinstance(caught.value, StoreUnavailable)
+    assert CANARY not in str(caught.value)
+    with (
+        contextlib.closing(open_store(f"redis://127.0.0.1:{server.port}")) as store,
+        pytest.raises(StoreError, match="the server asks for a password"),
+    ):
+        store.groups()
+
+
+def test_a_database_that_the_server_does_not_have_is_told(server):
+    url = server.url.replace("/0", "/16")
+    with (
+        contextlib.closing(open_store(url)) as store,
+        pytest.raises(StoreError, match="DB index is out of range"),
+    ):
+        store.groups()
+
+
+def test_a_server_that_does_not_answer_is_waited_for_as_long_as_is_allowed(server, store):
+    store.define(REQUESTS)
+    server.pause()
+    began = time.monotonic()
+    for used in (store, open_store(server.url)):  # with a connection, and without
+        with pytest.raises(StoreUnavailable, match="no answer in time"):
+            used.apply(Program(store).batch({"req1": 1}), timeout=0.3)
+        used.close()
+    server.go_on()
+
+    assert 0.5 < time.monotonic() - began < 4
+
+
+def test_a_time_out_of_the_users_may_be_shorter(server):
+    with contextlib.closing(open_store(f"{server.url}?socket_timeout=0.2")) as store:
+        store.define(REQUESTS)
+        server.pause()
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.groups()
+        assert time.monotonic() - began < 3
+        server.go_on()
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(server, store):
+    """What was asked is done once the server goes on; its answer answers nothing else."""
+    counts(store)  # the server knows the scripts from now on
+    batch = Program(store).batch({"req1": 1}, start=int(time.time()))
+    server.pause()
+    with pytest.raises(StoreUnavailable):
+        store.apply(batch, timeout=0.2)
+    server.go_on()
+
+    assert store.groups() == ["requests"]
+    assert store.apply(batch).status == "duplicate"
+    assert cells(store) == {"req1": 2}
+
+
+def test_a_connection_that_was_cut_while_idle_is_replaced_unseen(server, store):
+    with contextlib.closing(server.client()) as client:
+        for _ in range(3):
+            assert store.groups() == []
+            client.client_kill_filter(skipme=True, _type="normal")
+
+
+def test_a_server_that_comes_back_is_used_again(server, store):
+    store.define(REQUESTS)
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        store.groups()
+    server.start()
+    assert store.groups() == []
+
+
+def test_scripts_that_the_server_has_forgotten_are_loaded_again(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.script_flush()
+    assert counts(store)["req1"] == 1
+
+
+def test_an_interrupted_call_leaves_no_connection_in_use(server, store, monkeypatch):
+    store.define(REQUESTS)
+    (connection,) = store._connections._idle
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connection, "read_response", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.groups()
+    assert store._connections._idle == []
+    assert store.groups() == ["requests"]
+
+
+def test_threads_have_connections_of_their_own(server, store):
+    store.define(REQUESTS)
+    together = threading.Barrier(5)
+
+    def ask() -> None:
+        together.wait()
+        for _ in range(50):
+            assert store.groups() == ["requests"]
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= len(store._connections._idle) <= 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("has_hooks", [True, False], ids=["hooks", "no hooks"])
+def test_a_child_leaves_its_parents_connection_alone(server, store, has_hooks):
+    store.define(REQUESTS)
+
+    def child() -> None:
+        if has_hooks:
+            store.after_fork()
+        assert store.groups() == ["requests"]
+        store.close()
+
+    children = [fork(child) for _ in range(3)]
+    assert [status_of(one) for one in children] == [0, 0, 0]
+    (connection,) = store._connections._idle
+    assert store.groups() == ["requests"]
+    assert store._connections._idle == [connection]
+
+
+# --- what a server refuses
+
+
+def refused(store: RedisStore) -> StoreError:
+    """A batch is refused, and nothing of it was written."""
+    batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
+    before = cells(store)
+    with pytest.raises(StoreError) as caught:
+        store.apply(batch)
+    assert cells(store) == before
+    assert CANARY not in str(caught.value)
+    return caught.value
+
+
+def applied_after_all(store: RedisStore) -> None:
+    batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
+    assert store.apply(batch).status == "applied"
+    assert cells(store) == {"req1": 1, "new": 2}
+
+
+def test_a_server_whose_memory_is_full_refuses_batches_whole(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.config_set("maxmemory", 1)
+        error = refused(store)
+        assert isinstance(error, StoreUnavailable)
+        assert "maxmemory" in str(error)
+        assert "script:" not in str(error)
+        client.config_set("maxmemory", 0)
+    applied_after_all(store)
+
+
+def test_a_replica_refuses_batches_whole(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.replicaof("127.0.0.1", free_port())
+        assert isinstance(refused(store), StoreUnavailable)
+        client.replicaof("NO", "ONE")
+    applied_after_all(store)
+
+
+def test_too_few_replicas_refuse_batches_whole(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.config_set("min-replicas-to-write", 1)
+        assert isinstance(refused(store), StoreUnavailable)
+        client.config_set("min-replicas-to-write", 0)
+    applied_after_all(store)
+
+
+def test_a_busy_server_refuses_batches_whole(server, store):
+    store.define(REQUESTS)
+    endless = threading.Thread(target=run_endless_script, args=(server,))
+    with contextlib.closing(server.client()) as client:
+        client.config_set("busy-reply-threshold", 1)
+        endless.start()
+        try:
+            wait_until(lambda: says_busy(store))
+            with pytest.raises(StoreUnavailable, match="BUSY"):
+                store.apply(Program(store).batch({"req1": 1}, start=int(time.time())))
+        finally:
+            client.script_kill()
+            endless.join()
+    assert cells(store) == {}
+
+
+def says_busy(store: RedisStore) -> bool:
+    try:
+        store.groups()
+    except StoreUnavailable:
+        return True
+    return False
+
+
+def run_endless_script(server: RedisServer) -> None:
+    with contextlib.closing(server.client()) as client, contextlib.suppress(redis.ResponseError):
+        client.eval("while true do end", 0)
+
+
+# The least that each role needs; docs/redis.md has the same lines.
+ROLES = {
+    "counts": "+evalsha +eval +hello +auth +select +ping +info +hget +hset +hmget +hdel +hlen"
+    " +hscan +hgetall +hincrby +smembers +sadd +del +smismember +sismember +pexpire +time"
+    " +get +set +mset +incrby",
+    "reads": "+evalsha +eval +hello +auth +select +ping +hmget +hgetall +smembers +time",
+}
+
+
+def user(client: redis.Redis, name: str, rules: str) -> None:
+    client.execute_command("ACL", "SETUSER", name, "reset", "on", f">{CANARY}", *rules.split())
+
+
+def url_of(server: RedisServer, name: str) -> str:
+    return server.url.replace("//:", f"//{name}:")
+
+
+def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
+    with contextlib.closing(server.client()) as client:
+        user(client, "counter", f"~* {ROLES['counts']}")
+    with contextlib.closing(open_store(url_of(server, "counter"))) as store:
+        assert counts(store)["req1"] == 1
+        assert store.advice() is None
+        assert len(store.rotate("requests")) == 2
+        assert len(store.sources("requests")) == 1
+
+
+def test_a_user_with_the_documented_rights_can_read(server, store):
+    counts(store)
+    with contextlib.closing(server.client()) as client:
+        user(client, "reader", f"~* {ROLES['reads']}")
+    with contextlib.closing(open_store(url_of(server, "reader"))) as reader:
+        assert cells(reader)["req1"] == 1
+        assert reader.groups() == ["requests"]
+        assert reader.definition("requests") == store.definition("requests")
+        assert len(reader.sources("requests")) == 1
+        assert not isinstance(refused(reader), StoreUnavailable)
+
+
+@pytest.mark.parametrize("command", ROLES["counts"].split())
+def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command):
+    """Redis takes nothing back when a script fails in its midst."""
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        rules = [rule for rule in ROLES["counts"].split() if rule != command]
+        user(client, "counter", f"~* {' '.join(rules)}")
+        batch = Program(store).batch({"req1": 1, "new": 2}, start=int(time.time()))
+        with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
+            reply = None
+            with contextlib.suppress(StoreError):
+                reply = counter.apply(batch)
+            before = cells(store)
+            assert before in ({}, {"req1": 1, "new": 2})
+            assert reply is None or (reply.status == "applied" and before)
+            user(client, "counter", f"~* {ROLES['counts']}")
+            status = store.apply(batch).status
+            assert status == ("duplicate" if before else "applied")
+    assert cells(store) == {"req1": 1, "new": 2}
+
+
+# --- what its place puts at risk
+
+
+def test_a_server_that_may_evict_is_told_once(server, store):
+    with contextlib.closing(server.client()) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    told = store.advice()
+
+    assert told == (
+        f"{store.shown}: maxmemory-policy is allkeys-lru: when memory is full the server removes"
+        " counts; set it to noeviction"
+    )
+    assert store.advice() is None
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_noeviction_is_nothing_to_tell(server, protocol):
+    with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as store:
+        assert store.advice() is None
+        with contextlib.closing(server.client()) as client:
+            client.config_set("maxmemory-policy", "volatile-ttl")
+        with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as other:
+            assert "volatile-ttl" in (other.advice() or "")
+
+
+# --- TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that nobody has signed, for 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def tls_port(tmp_path: Path, certificate: Path) -> Iterator[int]:
+    port = free_port()
+    options = (
+        *("--tls-port", str(port), "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(certificate / "cert.pem")),
+        *("--tls-key-file", str(certificate / "key.pem")),
+        *("--tls-ca-cert-file", str(certificate / "cert.pem")),
+    )
+    with running(tmp_path, *options):
+        yield port
+
+
+def test_rediss_is_tls_and_its_certificate_is_checked(tls_port, certificate):
+    url = f"rediss://:{CANARY}@127.0.0.1:{tls_port}/0"
+    told = unreachable(url)
+    assert "certificate verify failed" in told.lower()
+
+    with contextlib.closing(open_store(f"{url}?ssl_ca_certs={certificate}/cert.pem")) as store:
+        assert counts(store)["req1"] == 1
+    name = {"host": "127.0.0.1", "port": tls_port, "password": CANARY, "ssl": True}
+    with contextlib.closing(open_store(name | {"ssl_cert_reqs": "none"})) as store:
+        assert store.groups() == ["requests"]
+
+
+def test_a_tls_file_that_is_missing_is_told(tls_port):
+    url = f"rediss://:{CANARY}@127.0.0.1:{tls_port}/0?ssl_ca_certs=/nowhere.pem"
+    assert unreachable(url).endswith("No such file or directory")
