@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
+from tests import canary
+from tests.canary import assert_no_canary
 from tests.processes.programs import Programs
 from tests.redis_servers import RedisServer, free_port, running
 from tests.waiting import wait_until
@@ -21,6 +24,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background has it ignored, and all that they start
     # would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(canary)
+
+
+def pytest_report_header() -> str:
+    return f"redis-py {redis.__version__}"
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +58,13 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture
-def warnings_told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def warnings_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What the library warned of during the test."""
     told: list[str] = []
     for module in ("outage", "notices"):
         monkeypatch.setattr(f"ecl_logging.{module}.warn", told.append)
-    return told
+    yield told
+    assert_no_canary("a warning", *told)
 
 
 @pytest.fixture
@@ -81,9 +93,7 @@ def empty_server(redis_server: RedisServer) -> RedisServer:
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     """Starts programs; those that still run at the end of the test are killed."""
-    programs = Programs(tmp_path)
-    yield programs
-    programs.kill_all()
+    yield from _started(Programs(tmp_path))
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -91,9 +101,13 @@ def programs_anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     """Does so for every store that processes share, in turn."""
     in_redis = request.param == "redis"
     server = request.getfixturevalue("empty_server") if in_redis else None
-    programs = Programs(tmp_path, server)
+    yield from _started(Programs(tmp_path, server))
+
+
+def _started(programs: Programs) -> Iterator[Programs]:
     yield programs
     programs.kill_all()
+    assert_no_canary("what a program printed", *programs.printed())
 
 
 class Clock:

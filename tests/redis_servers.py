@@ -1,7 +1,7 @@
 """Redis servers of the tests' own: each on a socket in a folder, or on a free port, with a password.
 
 The password is a canary: it must turn up nowhere in what the tests, the library or the
-programs that they start have printed; see `conftest.py`.
+programs that they start have printed; see `canary.py`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.canary import CANARY
 from tests.waiting import wait_until
-
-CANARY = "canary-7Yq2"
 
 
 def find_server() -> str:

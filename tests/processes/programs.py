@@ -144,6 +144,10 @@ class Programs:
         """Records were logged, and each was counted once, in its own buckets."""
         assert self.stored() == self.expected() != {}
 
+    def printed(self) -> list[str]:
+        """All that the programs have written to stdout and stderr."""
+        return [text for started in self._started for text in (started.out(), started.err())]
+
     def kill_all(self) -> None:
         for started in self._started:
             started.kill()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.canary import assert_no_canary
 from tests.conftest import wait_until
 from tests.processes.programs import Programs, Started
 from tests.redis_servers import RedisServer, free_port
@@ -93,6 +94,7 @@ def silent_listener(port: int) -> Iterator[None]:
 def assert_nobody_waited(program: Started, programs: Programs) -> list[str]:
     """No log call was held up, and everything is there; return what was warned of."""
     ended = program.end(seconds=90)
+    assert_no_canary("what the program printed", ended.out, ended.err)
     assert ended.status == 0, ended.err
     told = json.loads(ended.out.splitlines()[-1])
     assert told["configured_in"] < 0.5
