@@ -4,6 +4,8 @@
 # Both set up what they need. They work in a fresh clone, as any user.
 
 PYTHONS := 3.11 3.12 3.13
+# The newest redis-py is what all tests run with; these are tried with the Redis store.
+REDIS_CLIENTS := 6.0.0 7.4.1 8.1.0+hiredis
 # The one that lints, checks types and runs the demonstration.
 PYTHON := python3
 
@@ -21,6 +23,7 @@ lint: .venv-lint/ready
 
 unit: system-packages
 	tests/run-on-pythons $(PYTHONS)
+	tests/run-on-redis-clients $(REDIS_CLIENTS)
 
 system-packages:
 	tests/install-system-packages
@@ -36,4 +39,4 @@ system-packages:
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .clients build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

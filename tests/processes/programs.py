@@ -117,9 +117,9 @@ class Programs:
     def run(self, source: str, *options: str, **environment: str) -> Ended:
         return self.start(source, *options, **environment).end()
 
-    def run_forking(self, source: str) -> Ended:
+    def run_forking(self, source: str, seconds: float = 30.0) -> Ended:
         """Run a program that forks while threads are running."""
-        return self.run(source, *ALLOW_FORK)
+        return self.start(source, *ALLOW_FORK).end(seconds)
 
     def _new_folder(self) -> Path:
         folder = self.folder / f"program{len(self._started)}"

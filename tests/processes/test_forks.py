@@ -157,7 +157,8 @@ for _ in range(20):
 stopping.set()
 for thread in threads:
     thread.join()
-"""
+""",
+        seconds=120,
     )
 
     assert_silent(ended)
