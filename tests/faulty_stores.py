@@ -20,6 +20,7 @@ class FlakyStore:
         self.is_away = False
         self.lose_requests = 0  # of the next batches: the store never sees them
         self.lose_replies = 0  # of the next batches: they are applied, but nobody is told
+        self.repeat_requests = False  # another layer sends each batch twice
         self.applied: list[Batch] = []
         self.attempts = 0
 
@@ -41,6 +42,8 @@ class FlakyStore:
         if self.lose_requests:
             self.lose_requests -= 1
             raise StoreUnavailable("memory://: Connection refused")
+        if self.repeat_requests:
+            self.inner.apply(batch, **options)
         reply = self.inner.apply(batch, **options)
         self.applied.append(batch)
         if self.lose_replies:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from ecl_logging import sender
+from ecl_logging.addresses import parse_address
 from ecl_logging.batches import Ledger
 from ecl_logging.deadlines import elapsed
 from ecl_logging.intervals import Interval
 from ecl_logging.sender import RENEW_SECONDS, UNKNOWN_SECONDS
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Definition
+from ecl_logging.stores.redis.store import RedisStore
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import Clock, wait_until
 from tests.faulty_stores import FlakyStore, HangingStore
@@ -22,10 +24,13 @@ from tests.programs import Program
 MINUTE = Interval("1m", 60)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def store(request, clock):
     if request.param == "memory":
         inner: Any = MemoryStore(clock=clock)
+    elif request.param == "redis":
+        address = parse_address(request.getfixturevalue("empty_server").url)
+        inner = RedisStore(address.target, address.settings, shown=address.shown, clock=clock)
     else:
         inner = SqliteStore("counts.db", clock=clock)
     yield FlakyStore(inner)
@@ -215,6 +220,40 @@ def test_a_cloned_source_draws_a_new_one_and_loses_nothing(store, clock):
     assert program.stored() == {"a": 11, "b": 21}
     assert dropped(clone) == {}
     assert clone.sender.source != program.sender.source
+
+
+@pytest.mark.parametrize("lost_replies", [0, 1, 2])
+def test_a_clone_that_counts_the_same_amounts_loses_nothing(
+    store, clock, warnings_told, lost_replies
+):
+    """As where idle programs were restored together: number and total are no proof."""
+    program, clone = Program(store, clock), Program(store, clock)
+    program.log("a")
+    program.flush()
+    clone.continue_as(program)
+    program.log("a", 10)
+    program.flush()
+    clone.log("b", 10)
+    store.lose_replies = lost_replies
+    for _ in range(lost_replies):
+        assert not clone.flush()
+
+    assert clone.flush()
+    assert program.stored() == {"a": 11, "b": 10}
+    assert dropped(clone) == {}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_batch_that_another_layer_sends_twice_counts_once(store, clock, n):
+    """Some proxies, and redis-py's own client, do so where a connection is cut."""
+    program = Program(store, clock)
+    for number in range(1, 5):
+        program.log("a")
+        store.repeat_requests = number == n
+        assert program.flush()
+
+    assert program.stored() == {"a": 4}
+    assert program.ledger == Ledger(counted=4, applied=4)
 
 
 def test_a_batch_unheard_of_for_six_days_is_given_up(store, clock, machine_time, warnings_told):

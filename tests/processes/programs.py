@@ -89,7 +89,7 @@ class Programs:
         """They count on the server, or without one in a file of the folder."""
         self.folder = folder
         self.store = folder / "counts.db"
-        self._server = server
+        self.server = server
         self.url = f"sqlite:///{self.store}" if server is None else server.url
         self.oracle = folder / "oracle"
         self._started: list[Started] = []
@@ -127,9 +127,9 @@ class Programs:
         return folder
 
     def stored(self) -> Buckets:
-        if self._server is None:
+        if self.server is None:
             return buckets_in_file(self.store)
-        with contextlib.closing(self._server.client()) as client:
+        with contextlib.closing(self.server.client()) as client:
             return buckets_in_redis(client)
 
     def expected(self, intervals: Iterable[str] = INTERVALS) -> Buckets:

@@ -25,6 +25,27 @@ configure(patience=None)
 """
 
 
+@pytest.fixture
+def programs(programs_anywhere: Programs) -> Programs:
+    """On every store that processes share, in turn."""
+    return programs_anywhere
+
+
+@contextlib.contextmanager
+def hung(programs: Programs) -> Iterator[None]:
+    """Have the store hang."""
+    server = programs.server
+    if server is None:
+        with locked(programs):
+            yield
+        return
+    server.pause()
+    try:
+        yield
+    finally:
+        server.go_on()
+
+
 @contextlib.contextmanager
 def locked(programs: Programs) -> Iterator[None]:
     """Hold the store's file, as a process does that was stopped within a transaction."""
@@ -42,7 +63,7 @@ def hanging(programs: Programs) -> Iterator[Programs]:
         == 0
     )
     programs.oracle.unlink()
-    with locked(programs):
+    with hung(programs):
         yield programs
 
 
@@ -130,7 +151,7 @@ end()
 """
     )
     wait_until(program.out)
-    with locked(programs):
+    with hung(programs):
         (programs.folder / "program0" / "hangs").touch()
         ended = program.end()
 
@@ -153,7 +174,7 @@ print("ends", flush=True)
 """
     )
     wait_until(program.out)
-    with locked(programs):
+    with hung(programs):
         (programs.folder / "program0" / "hangs").touch()
         wait_until(lambda: "ends" in program.out())
     ended = program.end()

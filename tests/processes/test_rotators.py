@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.conftest import wait_until
 from tests.processes.oracle import EVENTS, GROUP, logged
 from tests.processes.programs import Programs, Started, assert_silent
+from tests.redis_servers import RedisServer
 
 INTERVALS = ["1s", "3s", "366d"]  # one that hardly ever ends, for ecl-read to be compared by
 
@@ -130,3 +134,45 @@ def test_the_command_beside_python_is_the_module(programs: Programs) -> None:
     if not script.exists():
         pytest.skip("the package is not installed beside this Python")
     assert_silent(programs.start_command(str(script), "--once").end())
+
+
+def test_the_first_seeds_last_cells_equal_the_bucket_at_their_start(
+    empty_server: RedisServer, tmp_path: Path
+) -> None:
+    """At any moment while programs count, and while rotators come, go, and stand still."""
+    programs = Programs(tmp_path, empty_server)
+    counting = [programs.start(PROGRAM) for _ in range(2)]
+    rotators = [start_rotator(programs) for _ in range(3)]
+    seen: set[str] = set()
+    with contextlib.closing(empty_server.client()) as client:
+        disturbing = threading.Thread(target=disturb, args=(rotators,))
+        disturbing.start()
+        while any(program.process.poll() is None for program in counting):
+            seen |= compare_last_cells(client)
+        disturbing.join()
+    for one in (*counting, *rotators):
+        one.send(signal.SIGTERM)
+        one.end()
+
+    assert len(seen) >= 4
+    assert len(logged(programs.oracle)) == 2000
+    assert programs.stored() == programs.expected(INTERVALS)
+    lines = rotated(rotators)
+    assert len(lines) == len(set(lines)) > 3
+
+
+def compare_last_cells(client: redis.Redis) -> set[str]:
+    """Compare view and bucket in one look; return the start of what was compared, if any."""
+    shown = client.get(f"{GROUP}:1s:cur:@ts")
+    if shown is None:
+        return set()
+    last = int(shown) - 1
+    look = client.pipeline(transaction=True)
+    look.get(f"{GROUP}:1s:cur:@ts")
+    look.mget([f"{GROUP}:1s:last:{event_id}" for event_id in EVENTS])
+    look.hgetall(f"{GROUP}:1s:{last}")
+    still_shown, counts, bucket = look.execute()
+    if still_shown != shown or not bucket:
+        return set()
+    assert counts == [bucket.get(event_id, "0") for event_id in EVENTS]
+    return {str(last)}

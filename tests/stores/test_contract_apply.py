@@ -102,6 +102,18 @@ def test_a_duplicate_is_answered_with_the_first_reply(store, clock):
     assert again == dataclasses.replace(first, status="duplicate")
 
 
+def test_a_reply_and_its_repetition_carry_the_token_of_the_batch_that_was_applied(store):
+    """So a copied program can tell that what was counted under its number was not its own."""
+    program = Program(store)
+    mine = dataclasses.replace(program.batch({"req1": 2}), token="aaaa")
+    copied = dataclasses.replace(mine, token="bbbb")
+
+    assert store.apply(mine).token == "aaaa"
+    assert store.apply(mine).token == "aaaa"
+    assert store.apply(copied).token == "aaaa"
+    assert store.sources("requests")[0].reply.token == "aaaa"
+
+
 def test_a_duplicate_carries_the_newest_version(store):
     batch = Program(store).batch({"req1": 2})
     store.apply(batch)
