@@ -24,6 +24,7 @@ from ecl_logging.tools.command import Context, add_common_options, open_context,
 __all__ = ["main"]
 
 _LONGEST_SLEEP = 60.0  # seconds; groups that are defined meanwhile wait no longer
+_SLEEP_WITHOUT_GROUPS = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,6 +132,8 @@ def _rotate(context: Context, *, verbose: bool) -> set[int]:
 
 
 def _until_next_edge(lengths: set[int], now: float) -> float:
+    if not lengths:
+        return _SLEEP_WITHOUT_GROUPS
     waits = [length - now % length for length in lengths]
     # A little after the edge: a store with a clock of its own must have passed it, too.
     return min([_LONGEST_SLEEP, *(wait + 0.02 for wait in waits)])

@@ -97,10 +97,12 @@ def read(programs: Programs) -> str:
     return ended.out
 
 
-def test_rotators_that_start_before_there_is_a_store_begin_with_it(programs: Programs) -> None:
-    rotator = programs.start_command(
-        "-W", "error", "-m", "ecl_logging.tools.rotate", "-v", str(config_file(programs))
-    )
+@pytest.mark.parametrize("knows_the_group", [True, False])
+def test_rotators_that_start_before_there_is_a_store_begin_with_it(
+    programs: Programs, knows_the_group: bool
+) -> None:
+    file = [str(config_file(programs))] if knows_the_group else []
+    rotator = programs.start_command("-W", "error", "-m", "ecl_logging.tools.rotate", "-v", *file)
     program = programs.start(PROGRAM)
     wait_until(lambda: seconds_rotated([rotator]) >= 2)
     rotator.send(signal.SIGTERM)
