@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import threading
 import time
@@ -21,7 +22,7 @@ from ecl_logging import ConfigError, StoreError, StoreUnavailable, open_store
 from ecl_logging.stores.redis.store import RedisStore
 from tests.conftest import wait_until
 from tests.redis_servers import CANARY, RedisServer, free_port, running
-from tests.stores.programs import REQUESTS, Program, cells, fork, status_of
+from tests.stores.programs import REQUESTS, ROOT, Program, cells, fork, status_of
 
 
 @pytest.fixture
@@ -398,13 +399,15 @@ def run_endless_script(server: RedisServer) -> None:
         client.eval("while true do end", 0)
 
 
-# The least that each role needs; docs/redis.md has the same lines.
-ROLES = {
-    "counts": "+evalsha +eval +hello +auth +select +ping +info +hget +hset +hmget +hdel +hlen"
-    " +hscan +hgetall +hincrby +smembers +sadd +del +smismember +sismember +pexpire +time"
-    " +get +set +mset +incrby",
-    "reads": "+evalsha +eval +hello +auth +select +ping +hmget +hgetall +smembers +time",
-}
+def documented_rights(name: str) -> str:
+    """The commands that docs/redis.md gives a user."""
+    text = (ROOT / "docs" / "redis.md").read_text("utf-8")
+    match = re.search(rf"^ACL SETUSER {name} +on >password ~\* (.+)$", text, re.MULTILINE)
+    assert match is not None
+    return match[1]
+
+
+COUNTS, READS = documented_rights("counts"), documented_rights("reads")
 
 
 def user(client: redis.Redis, name: str, rules: str) -> None:
@@ -417,7 +420,7 @@ def url_of(server: RedisServer, name: str) -> str:
 
 def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
     with contextlib.closing(server.client()) as client:
-        user(client, "counter", f"~* {ROLES['counts']}")
+        user(client, "counter", f"~* {COUNTS}")
     with contextlib.closing(open_store(url_of(server, "counter"))) as store:
         assert counts(store)["req1"] == 1
         assert store.advice() is None
@@ -428,7 +431,7 @@ def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
 def test_a_user_with_the_documented_rights_can_read(server, store):
     counts(store)
     with contextlib.closing(server.client()) as client:
-        user(client, "reader", f"~* {ROLES['reads']}")
+        user(client, "reader", f"~* {READS}")
     with contextlib.closing(open_store(url_of(server, "reader"))) as reader:
         assert cells(reader)["req1"] == 1
         assert reader.groups() == ["requests"]
@@ -437,12 +440,12 @@ def test_a_user_with_the_documented_rights_can_read(server, store):
         assert not isinstance(refused(reader), StoreUnavailable)
 
 
-@pytest.mark.parametrize("command", ROLES["counts"].split())
+@pytest.mark.parametrize("command", COUNTS.split())
 def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command):
     """Redis takes nothing back when a script fails in its midst."""
     store.define(REQUESTS)
     with contextlib.closing(server.client()) as client:
-        rules = [rule for rule in ROLES["counts"].split() if rule != command]
+        rules = [rule for rule in COUNTS.split() if rule != command]
         user(client, "counter", f"~* {' '.join(rules)}")
         batch = Program(store).batch({"req1": 1, "new": 2}, start=int(time.time()))
         with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
@@ -452,7 +455,7 @@ def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command
             before = cells(store)
             assert before in ({}, {"req1": 1, "new": 2})
             assert reply is None or (reply.status == "applied" and before)
-            user(client, "counter", f"~* {ROLES['counts']}")
+            user(client, "counter", f"~* {COUNTS}")
             status = store.apply(batch).status
             assert status == ("duplicate" if before else "applied")
     assert cells(store) == {"req1": 1, "new": 2}
