@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ecl_logging.handlers import CountingHandler
+from tests.redis_servers import find_server
 
 pytestmark = pytest.mark.usefixtures("amid_a_minute")
 
@@ -31,6 +32,21 @@ def test_four_workers_behind_gunicorn_count_every_response_once() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"^(ok|not_found|error) +(\d+) +(\d+)$", done.stdout, re.MULTILINE)
     assert sum(int(received) for _, received, _ in rows) == 400
+    assert [row for row in rows if row[1] != row[2]] == []
+
+
+def test_two_machines_count_in_one_redis() -> None:
+    find_server()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / "two_machines" / "run.py"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    rows = re.findall(r"^(\w+) +logged +(\d+) +counted +(\d+)$", done.stdout, re.MULTILINE)
+    assert sum(int(logged) for _, logged, _ in rows) == 3500
     assert [row for row in rows if row[1] != row[2]] == []
 
 
