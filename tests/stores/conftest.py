@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
+import redis
 
+from ecl_logging import stores
 from ecl_logging.addresses import parse_address
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.memory import MemoryStore, _MemoryTables
@@ -19,7 +22,7 @@ from ecl_logging.stores.protocols import Store
 from ecl_logging.stores.redis.store import RedisStore
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import Clock
-from tests.redis_servers import RedisServer
+from tests.redis_servers import RedisServer, free_port, running
 
 
 class Kind(Protocol):
@@ -144,3 +147,24 @@ def open_store(kind: Kind, clock: Clock) -> Iterator[Callable[[], Store]]:
 @pytest.fixture
 def store(open_store: Callable[[], Store]) -> Store:
     return open_store()
+
+
+@pytest.fixture
+def client(empty_server: RedisServer) -> Iterator[redis.Redis]:
+    """A look at the server of the Redis kinds, and what others may do to it."""
+    with contextlib.closing(empty_server.client()) as client:
+        yield client
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of the test's own, for what would disturb others."""
+    with running(tmp_path, port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture
+def own_store(own_server: RedisServer) -> Iterator[RedisStore]:
+    with contextlib.closing(stores.open_store(own_server.url)) as store:
+        assert isinstance(store, RedisStore)
+        yield store

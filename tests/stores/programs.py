@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,6 +64,13 @@ def cells(
     """What one bucket holds."""
     (bucket,) = store.read(group, interval, [age])
     return dict(bucket.cells)
+
+
+def count_now(store: Store) -> dict[str, int]:
+    """Count once by the store's own clock; return what the current bucket has."""
+    store.define(REQUESTS)
+    Program(store, "now").send({"req1": 1}, start=int(time.time()))
+    return cells(store)
 
 
 def fork(work: Callable[[], object], *, seconds: int = 10) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 import threading
 import time
@@ -20,30 +19,18 @@ from redis.sentinel import Sentinel
 
 from ecl_logging import ConfigError, StoreError, StoreUnavailable, open_store
 from ecl_logging.stores.redis.store import RedisStore
-from tests.conftest import wait_until
 from tests.redis_servers import CANARY, RedisServer, free_port, running
-from tests.stores.programs import REQUESTS, ROOT, Program, cells, fork, status_of
+from tests.stores.programs import REQUESTS, Program, cells, count_now, fork, status_of
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server of the test's own, for what would disturb others."""
-    with running(tmp_path, port=free_port()) as server:
-        yield server
+def server(own_server: RedisServer) -> RedisServer:
+    return own_server
 
 
 @pytest.fixture
-def store(server: RedisServer) -> Iterator[RedisStore]:
-    with contextlib.closing(open_store(server.url)) as store:
-        assert isinstance(store, RedisStore)
-        yield store
-
-
-def counts(store: RedisStore) -> dict[str, int]:
-    """Count once, now; return what the current hour has."""
-    store.define(REQUESTS)
-    Program(store, "counts").send({"req1": 1}, start=int(time.time()))
-    return cells(store)
+def store(own_store: RedisStore) -> RedisStore:
+    return own_store
 
 
 # --- ways to name it
@@ -56,7 +43,7 @@ def counts(store: RedisStore) -> dict[str, int]:
 def test_a_url_reaches_the_server(server, tmp_path, name):
     url = name.format(password=CANARY, port=server.port, folder=tmp_path)
     with contextlib.closing(open_store(url)) as store:
-        assert counts(store)["req1"] == 1
+        assert count_now(store)["req1"] == 1
     with contextlib.closing(redis.Redis.from_url(url)) as client:
         assert client.connection_pool.connection_kwargs["db"] == 3
         assert client.exists("requests:@def")
@@ -68,7 +55,7 @@ def test_a_mapping_reaches_the_server(server, tmp_path):
         {"unix_socket_path": f"{tmp_path}/redis.sock", "password": CANARY, "username": "default"},
     ):
         with contextlib.closing(open_store(settings)) as store:
-            assert counts(store)["req1"] == 1
+            assert count_now(store)["req1"] == 1
 
 
 def test_the_settings_of_a_client_are_taken_over_but_not_its_habits(server, tmp_path):
@@ -89,7 +76,7 @@ def test_the_settings_of_a_client_are_taken_over_but_not_its_habits(server, tmp_
     ]
     for number, client in enumerate(clients, 1):
         with contextlib.closing(client), contextlib.closing(open_store(client)) as store:
-            assert sum(counts(store).values()) == 1
+            assert sum(count_now(store).values()) == 1
             (idle,) = store._connections._idle
             assert idle.retry._retries == 0
             client.flushall()
@@ -101,7 +88,7 @@ def test_the_connections_of_a_client_are_not_used(server):
     store = open_store(client)
     client.close()
     client.connection_pool.disconnect()
-    assert counts(store)["req1"] == 1
+    assert count_now(store)["req1"] == 1
     store.close()
     assert client.connection_pool._available_connections == []
 
@@ -236,7 +223,7 @@ def test_a_time_out_of_the_users_may_be_shorter(server):
 
 def test_an_answer_that_comes_too_late_is_nobodys(server, store):
     """What was asked is done once the server goes on; its answer answers nothing else."""
-    counts(store)  # the server knows the scripts from now on
+    count_now(store)  # the server knows the scripts from now on
     batch = Program(store).batch({"req1": 1}, start=int(time.time()))
     server.pause()
     with pytest.raises(StoreUnavailable):
@@ -268,7 +255,7 @@ def test_scripts_that_the_server_has_forgotten_are_loaded_again(server, store):
     store.define(REQUESTS)
     with contextlib.closing(server.client()) as client:
         client.script_flush()
-    assert counts(store)["req1"] == 1
+    assert count_now(store)["req1"] == 1
 
 
 def test_an_interrupted_call_leaves_no_connection_in_use(server, store, monkeypatch):
@@ -320,172 +307,6 @@ def test_a_child_leaves_its_parents_connection_alone(server, store, has_hooks):
     assert store._connections._idle == [connection]
 
 
-# --- what a server refuses
-
-
-def refused(store: RedisStore) -> StoreError:
-    """A batch is refused, and nothing of it was written."""
-    batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
-    before = cells(store)
-    with pytest.raises(StoreError) as caught:
-        store.apply(batch)
-    assert cells(store) == before
-    assert CANARY not in str(caught.value)
-    return caught.value
-
-
-def applied_after_all(store: RedisStore) -> None:
-    batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
-    assert store.apply(batch).status == "applied"
-    assert cells(store) == {"req1": 1, "new": 2}
-
-
-def test_a_server_whose_memory_is_full_refuses_batches_whole(server, store):
-    store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        client.config_set("maxmemory", 1)
-        error = refused(store)
-        assert isinstance(error, StoreUnavailable)
-        assert "maxmemory" in str(error)
-        assert "script:" not in str(error)
-        client.config_set("maxmemory", 0)
-    applied_after_all(store)
-
-
-def test_a_replica_refuses_batches_whole(server, store):
-    store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        client.replicaof("127.0.0.1", free_port())
-        assert isinstance(refused(store), StoreUnavailable)
-        client.replicaof("NO", "ONE")
-    applied_after_all(store)
-
-
-def test_too_few_replicas_refuse_batches_whole(server, store):
-    store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        client.config_set("min-replicas-to-write", 1)
-        assert isinstance(refused(store), StoreUnavailable)
-        client.config_set("min-replicas-to-write", 0)
-    applied_after_all(store)
-
-
-def test_a_busy_server_refuses_batches_whole(server, store):
-    store.define(REQUESTS)
-    endless = threading.Thread(target=run_endless_script, args=(server,))
-    with contextlib.closing(server.client()) as client:
-        client.config_set("busy-reply-threshold", 1)
-        endless.start()
-        try:
-            wait_until(lambda: says_busy(store))
-            with pytest.raises(StoreUnavailable, match="BUSY"):
-                store.apply(Program(store).batch({"req1": 1}, start=int(time.time())))
-        finally:
-            client.script_kill()
-            endless.join()
-    assert cells(store) == {}
-
-
-def says_busy(store: RedisStore) -> bool:
-    try:
-        store.groups()
-    except StoreUnavailable:
-        return True
-    return False
-
-
-def run_endless_script(server: RedisServer) -> None:
-    with contextlib.closing(server.client()) as client, contextlib.suppress(redis.ResponseError):
-        client.eval("while true do end", 0)
-
-
-def documented_rights(name: str) -> str:
-    """The commands that docs/redis.md gives a user."""
-    text = (ROOT / "docs" / "redis.md").read_text("utf-8")
-    match = re.search(rf"^ACL SETUSER {name} +on >password ~\* (.+)$", text, re.MULTILINE)
-    assert match is not None
-    return match[1]
-
-
-COUNTS, READS = documented_rights("counts"), documented_rights("reads")
-
-
-def user(client: redis.Redis, name: str, rules: str) -> None:
-    client.execute_command("ACL", "SETUSER", name, "reset", "on", f">{CANARY}", *rules.split())
-
-
-def url_of(server: RedisServer, name: str) -> str:
-    return server.url.replace("//:", f"//{name}:")
-
-
-def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
-    with contextlib.closing(server.client()) as client:
-        user(client, "counter", f"~* {COUNTS}")
-    with contextlib.closing(open_store(url_of(server, "counter"))) as store:
-        assert counts(store)["req1"] == 1
-        assert store.advice() is None
-        assert len(store.rotate("requests")) == 2
-        assert len(store.sources("requests")) == 1
-
-
-def test_a_user_with_the_documented_rights_can_read(server, store):
-    counts(store)
-    with contextlib.closing(server.client()) as client:
-        user(client, "reader", f"~* {READS}")
-    with contextlib.closing(open_store(url_of(server, "reader"))) as reader:
-        assert cells(reader)["req1"] == 1
-        assert reader.groups() == ["requests"]
-        assert reader.definition("requests") == store.definition("requests")
-        assert len(reader.sources("requests")) == 1
-        assert not isinstance(refused(reader), StoreUnavailable)
-
-
-@pytest.mark.parametrize("command", COUNTS.split())
-def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command):
-    """Redis takes nothing back when a script fails in its midst."""
-    store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        rules = [rule for rule in COUNTS.split() if rule != command]
-        user(client, "counter", f"~* {' '.join(rules)}")
-        batch = Program(store).batch({"req1": 1, "new": 2}, start=int(time.time()))
-        with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
-            reply = None
-            with contextlib.suppress(StoreError):
-                reply = counter.apply(batch)
-            before = cells(store)
-            assert before in ({}, {"req1": 1, "new": 2})
-            assert reply is None or (reply.status == "applied" and before)
-            user(client, "counter", f"~* {COUNTS}")
-            status = store.apply(batch).status
-            assert status == ("duplicate" if before else "applied")
-    assert cells(store) == {"req1": 1, "new": 2}
-
-
-# --- what its place puts at risk
-
-
-def test_a_server_that_may_evict_is_told_once(server, store):
-    with contextlib.closing(server.client()) as client:
-        client.config_set("maxmemory-policy", "allkeys-lru")
-    told = store.advice()
-
-    assert told == (
-        f"{store.shown}: maxmemory-policy is allkeys-lru: when memory is full the server removes"
-        " counts; set it to noeviction"
-    )
-    assert store.advice() is None
-
-
-@pytest.mark.parametrize("protocol", [2, 3])
-def test_noeviction_is_nothing_to_tell(server, protocol):
-    with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as store:
-        assert store.advice() is None
-        with contextlib.closing(server.client()) as client:
-            client.config_set("maxmemory-policy", "volatile-ttl")
-        with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as other:
-            assert "volatile-ttl" in (other.advice() or "")
-
-
 # --- TLS
 
 
@@ -526,7 +347,7 @@ def test_rediss_is_tls_and_its_certificate_is_checked(tls_port, certificate):
     assert "certificate verify failed" in told.lower()
 
     with contextlib.closing(open_store(f"{url}?ssl_ca_certs={certificate}/cert.pem")) as store:
-        assert counts(store)["req1"] == 1
+        assert count_now(store)["req1"] == 1
     name = {"host": "127.0.0.1", "port": tls_port, "password": CANARY, "ssl": True}
     with contextlib.closing(open_store(name | {"ssl_cert_reqs": "none"})) as store:
         assert store.groups() == ["requests"]

@@ -5,17 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator
 
 import pytest
 import redis
 
 from ecl_logging.addresses import parse_address
 from ecl_logging.intervals import Interval
-from ecl_logging.stores.protocols import Store
 from ecl_logging.stores.redis.store import RedisStore
-from tests.conftest import Clock
-from tests.redis_servers import RedisServer
 from tests.stores.conftest import RedisKind
 from tests.stores.programs import FIVE_SECONDS, NOW, REQUESTS, Program, cells
 
@@ -23,20 +19,6 @@ from tests.stores.programs import FIVE_SECONDS, NOW, REQUESTS, Program, cells
 @pytest.fixture
 def kind(request: pytest.FixtureRequest) -> RedisKind:
     return RedisKind(request)
-
-
-@pytest.fixture
-def store(kind: RedisKind, clock: Clock) -> Iterator[Store]:
-    store = kind.open(clock)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def client(empty_server: RedisServer) -> Iterator[redis.Redis]:
-    client = empty_server.client()
-    yield client
-    client.close()
 
 
 PLAIN = dataclasses.replace(REQUESTS, cur_last_keys=False)

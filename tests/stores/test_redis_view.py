@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 import redis
 
-from ecl_logging.stores.protocols import Store
-from tests.conftest import Clock
-from tests.redis_servers import RedisServer
 from tests.stores.conftest import RedisKind
 from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program
 
@@ -18,17 +14,8 @@ AUTO = dataclasses.replace(REQUESTS, events=frozenset({"req1", "error"}))
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Store]:
-    store = RedisKind(request).open(clock)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def client(empty_server: RedisServer) -> Iterator[redis.Redis]:
-    client = empty_server.client()
-    yield client
-    client.close()
+def kind(request: pytest.FixtureRequest) -> RedisKind:
+    return RedisKind(request)
 
 
 def view(client: redis.Redis, interval: str = "5s") -> dict[str, str]:

@@ -1,0 +1,193 @@
+"""What a Redis server refuses, and whom; and what puts counts at risk there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+
+import pytest
+import redis
+
+from ecl_logging import StoreError, StoreUnavailable, open_store
+from ecl_logging.stores.redis.store import RedisStore
+from tests.conftest import wait_until
+from tests.redis_servers import CANARY, RedisServer, free_port
+from tests.stores.programs import REQUESTS, ROOT, Program, cells, count_now
+
+
+@pytest.fixture
+def server(own_server: RedisServer) -> RedisServer:
+    return own_server
+
+
+@pytest.fixture
+def store(own_store: RedisStore) -> RedisStore:
+    return own_store
+
+
+# --- what a server refuses
+
+
+def refused(store: RedisStore) -> StoreError:
+    """A batch is refused, and nothing of it was written."""
+    batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
+    before = cells(store)
+    with pytest.raises(StoreError) as caught:
+        store.apply(batch)
+    assert cells(store) == before
+    assert CANARY not in str(caught.value)
+    return caught.value
+
+
+def applied_after_all(store: RedisStore) -> None:
+    batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
+    assert store.apply(batch).status == "applied"
+    assert cells(store) == {"req1": 1, "new": 2}
+
+
+def test_a_server_whose_memory_is_full_refuses_batches_whole(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.config_set("maxmemory", 1)
+        error = refused(store)
+        assert isinstance(error, StoreUnavailable)
+        assert "maxmemory" in str(error)
+        assert "script:" not in str(error)
+        client.config_set("maxmemory", 0)
+    applied_after_all(store)
+
+
+def test_a_replica_refuses_batches_whole(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.replicaof("127.0.0.1", free_port())
+        assert isinstance(refused(store), StoreUnavailable)
+        client.replicaof("NO", "ONE")
+    applied_after_all(store)
+
+
+def test_too_few_replicas_refuse_batches_whole(server, store):
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        client.config_set("min-replicas-to-write", 1)
+        assert isinstance(refused(store), StoreUnavailable)
+        client.config_set("min-replicas-to-write", 0)
+    applied_after_all(store)
+
+
+def test_a_busy_server_refuses_batches_whole(server, store):
+    store.define(REQUESTS)
+    endless = threading.Thread(target=run_endless_script, args=(server,))
+    with contextlib.closing(server.client()) as client:
+        client.config_set("busy-reply-threshold", 1)
+        endless.start()
+        try:
+            wait_until(lambda: says_busy(store))
+            with pytest.raises(StoreUnavailable, match="BUSY"):
+                store.apply(Program(store).batch({"req1": 1}, start=int(time.time())))
+        finally:
+            client.script_kill()
+            endless.join()
+    assert cells(store) == {}
+
+
+def says_busy(store: RedisStore) -> bool:
+    try:
+        store.groups()
+    except StoreUnavailable:
+        return True
+    return False
+
+
+def run_endless_script(server: RedisServer) -> None:
+    with contextlib.closing(server.client()) as client, contextlib.suppress(redis.ResponseError):
+        client.eval("while true do end", 0)
+
+
+def documented_rights(name: str) -> str:
+    """The commands that docs/redis.md gives a user."""
+    text = (ROOT / "docs" / "redis.md").read_text("utf-8")
+    match = re.search(rf"^ACL SETUSER {name} +on >password ~\* (.+)$", text, re.MULTILINE)
+    assert match is not None
+    return match[1]
+
+
+COUNTS, READS = documented_rights("counts"), documented_rights("reads")
+
+
+def user(client: redis.Redis, name: str, rules: str) -> None:
+    client.execute_command("ACL", "SETUSER", name, "reset", "on", f">{CANARY}", *rules.split())
+
+
+def url_of(server: RedisServer, name: str) -> str:
+    return server.url.replace("//:", f"//{name}:")
+
+
+def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
+    with contextlib.closing(server.client()) as client:
+        user(client, "counter", f"~* {COUNTS}")
+    with contextlib.closing(open_store(url_of(server, "counter"))) as store:
+        assert count_now(store)["req1"] == 1
+        assert store.advice() is None
+        assert len(store.rotate("requests")) == 2
+        assert len(store.sources("requests")) == 1
+
+
+def test_a_user_with_the_documented_rights_can_read(server, store):
+    count_now(store)
+    with contextlib.closing(server.client()) as client:
+        user(client, "reader", f"~* {READS}")
+    with contextlib.closing(open_store(url_of(server, "reader"))) as reader:
+        assert cells(reader)["req1"] == 1
+        assert reader.groups() == ["requests"]
+        assert reader.definition("requests") == store.definition("requests")
+        assert len(reader.sources("requests")) == 1
+        assert not isinstance(refused(reader), StoreUnavailable)
+
+
+@pytest.mark.parametrize("command", COUNTS.split())
+def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command):
+    """Redis takes nothing back when a script fails in its midst."""
+    store.define(REQUESTS)
+    with contextlib.closing(server.client()) as client:
+        rules = [rule for rule in COUNTS.split() if rule != command]
+        user(client, "counter", f"~* {' '.join(rules)}")
+        batch = Program(store).batch({"req1": 1, "new": 2}, start=int(time.time()))
+        with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
+            reply = None
+            with contextlib.suppress(StoreError):
+                reply = counter.apply(batch)
+            before = cells(store)
+            assert before in ({}, {"req1": 1, "new": 2})
+            assert reply is None or (reply.status == "applied" and before)
+            user(client, "counter", f"~* {COUNTS}")
+            status = store.apply(batch).status
+            assert status == ("duplicate" if before else "applied")
+    assert cells(store) == {"req1": 1, "new": 2}
+
+
+# --- what its place puts at risk
+
+
+def test_a_server_that_may_evict_is_told_once(server, store):
+    with contextlib.closing(server.client()) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    told = store.advice()
+
+    assert told == (
+        f"{store.shown}: maxmemory-policy is allkeys-lru: when memory is full the server removes"
+        " counts; set it to noeviction"
+    )
+    assert store.advice() is None
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_noeviction_is_nothing_to_tell(server, protocol):
+    with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as store:
+        assert store.advice() is None
+        with contextlib.closing(server.client()) as client:
+            client.config_set("maxmemory-policy", "volatile-ttl")
+        with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as other:
+            assert "volatile-ttl" in (other.advice() or "")
