@@ -134,9 +134,11 @@ def _rotate(context: Context, *, verbose: bool) -> set[int]:
 def _until_next_edge(lengths: set[int], now: float) -> float:
     if not lengths:
         return _SLEEP_WITHOUT_GROUPS
-    waits = [length - now % length for length in lengths]
-    # A little after the edge: a store with a clock of its own must have passed it, too.
-    return min([_LONGEST_SLEEP, *(wait + 0.02 for wait in waits)])
+    # A little after each edge, and once more a second after it: a store with a clock of its own
+    # must have passed it, too.
+    waits = [length - now % length + 0.02 for length in lengths]
+    waits += [1.0 for length in lengths if now % length < 1.0]
+    return min([_LONGEST_SLEEP, *waits])
 
 
 if __name__ == "__main__":

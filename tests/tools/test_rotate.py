@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ecl_logging.tools import rotate
 from ecl_logging.tools.read import main as ecl_read
 from ecl_logging.tools.rotate import main as ecl_rotate
 
@@ -96,3 +97,20 @@ def test_an_interval_that_is_spelt_anew_stays_as_it_is_stored(commanded, ran):
     )
     assert commanded.store.definition("errors").history == 3
     assert ran(ecl_read, "-g", "errors", "--current")[1] == "error:2\n"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "now", "pause"),
+    [
+        (set(), START + 3, 1.0),
+        ({300}, START + 100, 60.0),
+        ({5, 300}, START + 3, 2.02),
+        ({5, 300}, START + 4.5, 0.52),
+        ({300}, START + 299, 1.02),
+        ({300}, START + 0.02, 1.0),
+        ({300}, START + 1.02, 60.0),
+    ],
+)
+def test_rotators_wake_after_each_edge_and_once_more(lengths, now, pause):
+    """Once more, because the store's clock may be behind this machine's."""
+    assert rotate._until_next_edge(lengths, now) == pytest.approx(pause, abs=1e-6)

@@ -38,8 +38,8 @@ for _, interval in ipairs(before and before.intervals or {}) do
     if not stays[interval.text] then
         redis.call('HDEL', KEYS[1], 'rotated:' .. interval.text)
     elseif after.history > before.history then
-        -- Buckets that were to go are history for longer now.
-        for age = -1, before.history + 2 do
+        -- Buckets that were to go are history for longer now; so many as do not hold up others.
+        for age = -1, math.min(before.history + 2, 10000) do
             local start = current - age * interval.seconds
             redis.call('PEXPIRE', bucket_key(interval.text, start),
                 milliseconds_left(start, interval.seconds, after.history, now))
