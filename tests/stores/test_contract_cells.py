@@ -172,6 +172,17 @@ def test_an_id_that_was_declared_since_gives_its_room_back(capped):
     assert cells(capped) == {"x1": 1, "x2": 2, "x3": 4, "@other": 8}
 
 
+def test_many_declared_ids_take_no_room_either(store):
+    """Whichever are fewer, cells or declared IDs, the undeclared ones are counted right."""
+    declared = frozenset(f"d{n}" for n in range(50))
+    store.define(dataclasses.replace(REQUESTS, events=declared, max_events=2), replace=True)
+    program = Program(store)
+    program.send(dict.fromkeys(sorted(declared)[:20], 1) | {"x1": 1, "@invalid": 3})
+
+    assert program.send({"x2": 1, "x3": 4}).other == 4
+    assert program.send(dict.fromkeys(declared, 1) | {"x4": 8}).other == 8
+
+
 def test_notes_take_no_room(capped):
     program = Program(capped)
     program.send({"@invalid": 1, "@other": 2})

@@ -279,6 +279,14 @@ def test_an_interval_that_came_later_begins_with_its_last_bucket(store):
     assert store.rotate("requests") == [Finished(HOUR, NOW - 3600)]
 
 
+def test_an_interval_that_was_away_finishes_no_bucket_twice(store):
+    store.rotate("requests")
+    store.define(dataclasses.replace(REQUESTS, intervals=(FIVE_MINUTES,)), replace=True)
+    store.define(REQUESTS)
+
+    assert store.rotate("requests") == []
+
+
 def test_of_many_callers_one_gets_each_bucket(open_store, clock):
     stores = [open_store() for _ in range(4)]
     stores[0].rotate("requests")

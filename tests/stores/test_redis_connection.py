@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 import redis
 import redis.asyncio
 from redis.backoff import ExponentialBackoff
+from redis.credentials import CredentialProvider
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -208,6 +210,54 @@ def test_a_server_that_does_not_answer_is_waited_for_as_long_as_is_allowed(serve
     server.go_on()
 
     assert 0.5 < time.monotonic() - began < 4
+
+
+@contextlib.contextmanager
+def slow_server(seconds: float, *, piece: int) -> Iterator[int]:
+    """Answers everything with `PONG`, so many bytes at a time, with a pause before each piece."""
+
+    def serve(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            while client.recv(4096):
+                answer = b"+PONG\r\n"
+                for first in range(0, len(answer), piece):
+                    time.sleep(seconds)
+                    client.sendall(answer[first : first + piece])
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("piece", [1, 100], ids=["byte by byte", "one answer after the other"])
+def test_the_time_is_for_the_whole_step_however_slowly_it_comes(piece):
+    with (
+        slow_server(0.4, piece=piece) as port,
+        contextlib.closing(open_store(f"redis://127.0.0.1:{port}?protocol=2")) as store,
+    ):
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="no answer in time"):
+            store._connections.call("PING", timeout=0.6)
+        assert 0.5 < time.monotonic() - began < 1.6
+
+
+def test_what_a_credential_provider_raises_is_told_as_ours(server):
+    class Broken(CredentialProvider):
+        def get_credentials(self) -> tuple[str]:
+            raise RuntimeError("no vault")
+
+    client = redis.Redis(port=server.port, credential_provider=Broken())
+    with (
+        contextlib.closing(open_store(client)) as store,
+        pytest.raises(StoreUnavailable, match="RuntimeError: no vault"),
+    ):
+        store.groups()
 
 
 def test_a_time_out_of_the_users_may_be_shorter(server):

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from ecl_logging.addresses import parse_address
+from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.redis.store import RedisStore
 from tests.stores.conftest import RedisKind
@@ -98,14 +99,15 @@ def test_a_bucket_lives_until_history_and_two_intervals_after_its_end(store, cli
     assert left == pytest.approx(start + 5 + (3 + 2) * 5 - NOW, abs=1)
 
 
-def test_a_longer_history_lets_buckets_live_longer(store, client, clock):
+def test_a_bucket_lives_by_the_history_there_was_when_it_was_last_counted_in(store, client):
     store.define(PLAIN)
-    Program(store).send({"req1": 2}, intervals=(FIVE_SECONDS,))
-    clock.now = NOW + 5 * 5
+    program = Program(store)
+    program.send({"req1": 2}, intervals=(FIVE_SECONDS,))
     store.define(dataclasses.replace(PLAIN, history=300))
-    clock.now = NOW + 300 * 5
+    assert client.pttl(f"requests:5s:{NOW}") <= 30_000
 
-    assert cells(store, FIVE_SECONDS, age=300) == {"req1": 2}
+    program.send({"req1": 2}, intervals=(FIVE_SECONDS,))
+    assert client.pttl(f"requests:5s:{NOW}") == pytest.approx(5 * 303 * 1000, abs=1000)
 
 
 def test_a_key_of_ours_without_a_time_to_live_is_no_bucket(store, client):
@@ -148,7 +150,9 @@ def test_a_bucket_key_that_is_no_hash_takes_no_counts_and_reads_empty(store, cli
     assert client.ttl(f"requests:5s:{NOW}") == -1
 
 
-@pytest.mark.parametrize("value", ["1.5", "", "abc", "-", "9" * 30, " 5", "1e3", "0x1"])
+@pytest.mark.parametrize(
+    "value", ["1.5", "", "abc", "-", "9" * 30, " 5", "1e3", "0x1", "9223372036854775808"]
+)
 def test_a_cell_that_holds_no_number_reads_as_none(store, client, value):
     store.define(PLAIN)
     client.hset(f"requests:5m:{NOW}", mapping={"req1": value, "req2": "-3"})
@@ -181,14 +185,42 @@ def test_a_large_sum_is_exact(store, kind):
 
 
 def test_the_batch_of_a_spoilt_source_is_refused_whole(store, client):
-    from ecl_logging.errors import StoreError
-
     store.define(PLAIN)
     client.hset("requests:@sources", "a", "spoilt")
 
     with pytest.raises(StoreError, match="the record of source a is spoilt"):
         store.apply(Program(store).batch({"req1": 1}))
     assert cells(store) == {}
+
+
+def test_what_somebody_else_has_put_among_the_sources_is_in_nobodys_way(store, client):
+    store.define(PLAIN)
+    client.hset("requests:@sources", mapping={"zz": "1 2 abc", "yy": "", "xx": "words"})
+    client.hset(
+        "requests:@def", mapping={"prune_cursor": "abc", "rotated:5s": "?", "shown:5s": "?"}
+    )
+
+    assert Program(store).send({"req1": 1}).status == "applied"
+    assert len(store.rotate("requests")) == 2
+    assert client.hkeys("requests:@sources") == ["a"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"version": "x"},
+        {"history": ""},
+        {"max_events": "many"},
+    ],
+    ids=str,
+)
+def test_a_spoilt_definition_refuses_batches_whole(store, client, fields):
+    store.define(PLAIN)
+    client.hset("requests:@def", mapping=fields)
+
+    with pytest.raises(StoreError, match="the definition in requests:@def is spoilt"):
+        store.apply(Program(store).batch({"req1": 1}))
+    assert client.keys("requests:5?:*") == []
 
 
 def test_thousands_of_silent_sources_are_forgotten_some_at_a_time(store, client, clock):

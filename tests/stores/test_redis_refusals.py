@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import threading
 import time
@@ -11,6 +12,8 @@ import pytest
 import redis
 
 from ecl_logging import StoreError, StoreUnavailable, open_store
+from ecl_logging.stores.protocols import Finished
+from ecl_logging.stores.redis.errors import translated
 from ecl_logging.stores.redis.store import RedisStore
 from tests.conftest import wait_until
 from tests.redis_servers import CANARY, RedisServer, free_port
@@ -166,6 +169,87 @@ def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command
             status = store.apply(batch).status
             assert status == ("duplicate" if before else "applied")
     assert cells(store) == {"req1": 1, "new": 2}
+
+
+@pytest.mark.parametrize("command", ["+hset", "+sadd", "+srem", "+del", "+set", "+mset"])
+def test_a_definition_that_is_refused_leaves_declared_what_should_be(server, store, command):
+    store.define(REQUESTS)
+    wanted = dataclasses.replace(REQUESTS, events=frozenset({"new"}), history=99)
+    with contextlib.closing(server.client()) as client:
+        rules = [rule for rule in COUNTS.split() if rule != command]
+        user(client, "counter", f"~* {' '.join(rules)}")
+        counter = open_store(url_of(server, "counter"))
+        with contextlib.closing(counter), contextlib.suppress(StoreError):
+            counter.define(wanted, replace=True)
+        stored = store.definition("requests")
+    assert stored is not None
+    assert stored.events >= (wanted.events if stored.history == 99 else REQUESTS.events)
+    assert store.define(wanted, replace=True).events == {"new"}
+
+
+@pytest.mark.parametrize("command", COUNTS.split())
+def test_a_bucket_is_told_as_finished_or_stays_to_be_told(server, store, command):
+    count_now(store)
+    with contextlib.closing(server.client()) as client:
+        rules = [rule for rule in COUNTS.split() if rule != command]
+        user(client, "counter", f"~* {' '.join(rules)}")
+        with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
+            told: list[Finished] = []
+            with contextlib.suppress(StoreError):
+                told = counter.rotate("requests")
+    assert len(told) + len(store.rotate("requests")) >= 2
+    assert len(told) in {0, 2}
+
+
+@pytest.mark.parametrize("rights", ["~requests:@* +@all", f"~* {READS.replace('+hgetall', '')}"])
+def test_a_bucket_that_may_not_be_read_is_not_an_empty_one(server, store, rights):
+    count_now(store)
+    with contextlib.closing(server.client()) as client:
+        user(client, "reader", rights)
+    with (
+        contextlib.closing(open_store(url_of(server, "reader"))) as reader,
+        pytest.raises(StoreError, match="The user executing the script can't"),
+    ):
+        cells(reader)
+
+
+def test_a_script_that_was_killed_can_be_tried_again():
+    with (
+        pytest.raises(StoreUnavailable, match=r"^redis://x: Script killed"),
+        translated("redis://x"),
+    ):
+        raise redis.ResponseError("Script killed by user with SCRIPT KILL.")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            (
+                "OOM command not allowed when used memory > 'maxmemory'. script: "
+                f"{'a' * 40}, on @user_script:120."
+            ),
+            "OOM command not allowed when used memory > 'maxmemory'",
+        ),
+        (
+            (
+                f"Error running script (call to f_{'a' * 40}): @user_script:439: @user_script: 439: "
+                "-OOM command not allowed when used memory > 'maxmemory'."
+            ),
+            "-OOM command not allowed when used memory > 'maxmemory'.",
+        ),
+        (
+            "OOM command not allowed when used memory > 'maxmemory'. script: on @user_script:439.",
+            "OOM command not allowed when used memory > 'maxmemory'",
+        ),
+    ],
+)
+def test_the_words_of_other_versions_are_understood(said, told):
+    """Redis 7, Redis 6.2 and Valkey 9, in turn."""
+    with pytest.raises(StoreUnavailable) as caught, translated("redis://x"):
+        raise redis.ResponseError(said)
+
+    assert str(caught.value) == f"redis://x: {told}"
 
 
 # --- what its place puts at risk

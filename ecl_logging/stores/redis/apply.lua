@@ -119,11 +119,39 @@ local function count_of(set)
     return n
 end
 
--- How many IDs that nobody declared have a cell in the bucket.
+-- Which of these IDs, given as cells, are not declared.
+local function undeclared_among(cells)
+    local undeclared = {}
+    in_slices(#cells, function(from, to)
+        local ids = {}
+        for at = from, to do
+            table.insert(ids, cells[at].id)
+        end
+        for at, is_declared in ipairs(redis.call('SMISMEMBER', KEYS[2], unpack(ids))) do
+            if is_declared == 0 then
+                table.insert(undeclared, cells[from + at - 1])
+            end
+        end
+    end)
+    return undeclared
+end
+
+-- How many IDs that nobody declared have a cell in the bucket: looked for among the cells, or
+-- what the declared ones leave, whichever are fewer.
 local function undeclared_in(bucket)
+    local size = redis.call('HLEN', bucket)
+    if size < redis.call('SCARD', KEYS[2]) then
+        local cells = {}
+        for _, id in ipairs(redis.call('HKEYS', bucket)) do
+            if string.sub(id, 1, 1) ~= '@' then
+                table.insert(cells, {id = id})
+            end
+        end
+        return #undeclared_among(cells)
+    end
     local notes = present_in(bucket, {LATE, OTHER, INVALID})
     local declared = present_in(bucket, redis.call('SMEMBERS', KEYS[2]))
-    return redis.call('HLEN', bucket) - count_of(notes) - count_of(declared)
+    return size - count_of(notes) - count_of(declared)
 end
 
 -- Have what is beyond the cap on undeclared IDs count as @other.
@@ -137,18 +165,7 @@ local function cap(bucket, cells, present)
     if #new == 0 then
         return
     end
-    local undeclared = {}
-    in_slices(#new, function(from, to)
-        local ids = {}
-        for at = from, to do
-            table.insert(ids, new[at].id)
-        end
-        for at, is_declared in ipairs(redis.call('SMISMEMBER', KEYS[2], unpack(ids))) do
-            if is_declared == 0 then
-                table.insert(undeclared, new[from + at - 1])
-            end
-        end
-    end)
+    local undeclared = undeclared_among(new)
     -- The exact number costs more than an upper bound of it, and is hardly ever needed.
     if redis.call('HLEN', bucket) + #undeclared <= definition.max_events then
         return
@@ -261,9 +278,9 @@ local at = string.format('%.6f', now)
 local words = {whole(number), total, at, late, ahead, other, dropped, definition.version, token}
 local lines = {table.concat(words, ' '), unpack(spoilt)}
 redis.call('HSET', KEYS[3], source, table.concat(lines, '\n'))
-prune_sources(now)
+-- --- it is counted; whatever fails from here on is no reason to say that it is not
 
-if definition.has_view then
+local function add_to_views()
     local in_step = {}
     for _, interval in ipairs(definition.intervals) do
         in_step[interval.text] = is_in_step(interval, start_of(now, interval.seconds))
@@ -277,6 +294,11 @@ if definition.has_view then
     end
     move_view_on(definition, now)
 end
+
+if definition.has_view then
+    pcall(add_to_views)
+end
+pcall(prune_sources, now)
 
 local reply = {
     'applied', definition.version, whole(number), total, late, ahead, other, dropped, token,

@@ -5,25 +5,21 @@ from __future__ import annotations
 # Loaded here and not by the first look-up of a host, which is in a thread: see `Connections`.
 import encodings.idna  # noqa: F401
 import os
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from ecl_logging.deadlines import Deadline
 from ecl_logging.stores.redis.errors import translated
+from ecl_logging.stores.redis.timed_sockets import TRANSPORTS
 
 __all__ = ["Connections"]
 
-_CLASSES: Mapping[str, type[Any]] = {
-    "tcp": Connection,
-    "tls": SSLConnection,
-    "unix": UnixDomainSocketConnection,
-}
+_MOST_IDLE = 8  # kept open for whoever comes next
 
 # Connections that a fork has copied into this process. They must be neither used nor closed
 # here: their sockets are the parent's as well.
@@ -46,7 +42,7 @@ class Connections:
     def __init__(self, transport: str, settings: Mapping[str, object], shown: str) -> None:
         """`transport`: tcp, tls or unix. `settings`: as redis-py's connections take them."""
         self.shown = shown
-        self._class = _CLASSES[transport]
+        self._class = TRANSPORTS[transport]
         self._settings = dict(settings)
         self._longest_wait = _seconds(settings.get("socket_timeout"))
         self._longest_connect = _seconds(settings.get("socket_connect_timeout"))
@@ -56,7 +52,7 @@ class Connections:
         # What redis-py imports when it needs it is loaded now: what a fork finds half loaded in
         # another thread stays half loaded in the child.
         with translated(shown):
-            self._new(time.monotonic() + 1)
+            self._new(Deadline(1.0))
 
     def call(self, *command: object, timeout: float) -> Any:
         """Send one command, and return the answer as bytes, numbers and lists.
@@ -65,20 +61,20 @@ class Connections:
         server refuses; redis-py's ResponseError, where it does, is the error's cause.
         """
         with translated(self.shown):
-            return self._call(command, time.monotonic() + timeout)
+            return self._call(command, Deadline(min(timeout, self._longest_wait)))
 
-    def _call(self, command: tuple[object, ...], deadline: float) -> Any:
+    def _call(self, command: tuple[object, ...], deadline: Deadline) -> Any:
         connection = self._take(deadline)
         try:
             connection.send_command(*command)
             answer = connection.read_response()
         except ResponseError:
-            self._idle.append(connection)  # it was read to its end
+            self._put_back(connection)  # it was read to its end
             raise
         except BaseException:
             connection.disconnect()
             raise
-        self._idle.append(connection)
+        self._put_back(connection)
         return answer
 
     def close(self) -> None:
@@ -91,18 +87,15 @@ class Connections:
         _abandoned.extend(self._idle)
         self._idle = []
 
-    def _take(self, deadline: float) -> Any:
-        """Return a connection that is open, with the time that is left as its time-out."""
+    def _take(self, deadline: Deadline) -> Any:
+        """Return a connection, idle or new, that ends at the deadline."""
         while (connection := self._take_idle()) is not None:
             if connection.pid != os.getpid():  # a fork that ran no hooks
                 _abandoned.append(connection)
             elif _is_quiet(connection):
-                connection._sock.settimeout(self._wait(deadline))
+                connection.end_at(deadline)
                 return connection
-        connection = self._new(deadline)
-        connection.connect()
-        connection._sock.settimeout(self._wait(deadline))
-        return connection
+        return self._new(deadline)
 
     def _take_idle(self) -> Any:
         try:
@@ -110,22 +103,27 @@ class Connections:
         except IndexError:
             return None
 
-    def _new(self, deadline: float) -> Any:
-        wait = self._wait(deadline)
-        return self._class(
+    def _put_back(self, connection: Any) -> None:
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.disconnect()
+
+    def _new(self, deadline: Deadline) -> Any:
+        """Return a connection that is not open yet; its first command opens it."""
+        left = deadline.seconds_left()
+        if left <= 0:
+            raise RedisTimeoutError
+        connection = self._class(
             **self._settings
             | {
                 "retry": Retry(NoBackoff(), 0),
-                "socket_timeout": wait,
-                "socket_connect_timeout": min(wait, self._longest_connect),
+                "socket_timeout": left,
+                "socket_connect_timeout": min(left, self._longest_connect),
             }
         )
-
-    def _wait(self, deadline: float) -> float:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise RedisTimeoutError
-        return min(left, self._longest_wait)
+        connection.end_at(deadline)
+        return connection
 
 
 def _seconds(setting: object) -> float:
@@ -134,6 +132,7 @@ def _seconds(setting: object) -> float:
 
 def _is_quiet(connection: Any) -> bool:
     """Whether an idle connection can be used: it is open, and nothing has come unasked."""
+    connection.end_at(Deadline(1.0))
     try:
         quiet = not connection.can_read()
     except (RedisError, OSError):

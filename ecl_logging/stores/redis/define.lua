@@ -13,40 +13,37 @@ if (before and before.version or '') ~= ARGV[3] then
     return ''
 end
 local now = clock()
-
-if before and before.has_view then
-    remove_view(before, now)
-end
-redis.call('DEL', KEYS[2])
-in_slices(#ARGV - 8, function(from, to)
-    redis.call('SADD', KEYS[2], unpack(ARGV, 8 + from, 8 + to))
-end)
 -- Also larger than any version from before the server was emptied, so that a program which slept
 -- through that cannot take the new definition for the one it knows.
 local version = math.max(before and tonumber(before.version) + 1 or 1, math.floor(now * 1000))
+local ids_before = redis.call('SMEMBERS', KEYS[2])
+
+-- IDs come first and go last: whatever fails in between, those are declared that should be.
+local wanted = {}
+in_slices(#ARGV - 8, function(from, to)
+    redis.call('SADD', KEYS[2], unpack(ARGV, 8 + from, 8 + to))
+    for at = 8 + from, 8 + to do
+        wanted[ARGV[at]] = true
+    end
+end)
 redis.call('HSET', KEYS[1],
     'version', whole(version), 'history', ARGV[4], 'max_events', ARGV[5],
     'cur_last_keys', ARGV[6], 'intervals', ARGV[7], 'measures', ARGV[8])
-
-local after = read_definition()
-local stays = {}
-for _, interval in ipairs(after.intervals) do
-    stays[interval.text] = true
-end
-for _, interval in ipairs(before and before.intervals or {}) do
-    local current = start_of(now, interval.seconds)
-    if not stays[interval.text] then
-        redis.call('HDEL', KEYS[1], 'rotated:' .. interval.text)
-    elseif after.history > before.history then
-        -- Buckets that were to go are history for longer now; so many as do not hold up others.
-        for age = -1, math.min(before.history + 2, 10000) do
-            local start = current - age * interval.seconds
-            redis.call('PEXPIRE', bucket_key(interval.text, start),
-                milliseconds_left(start, interval.seconds, after.history, now))
-        end
+local gone = {}
+for _, id in ipairs(ids_before) do
+    if not wanted[id] then
+        table.insert(gone, id)
     end
 end
+in_slices(#gone, function(from, to)
+    redis.call('SREM', KEYS[2], unpack(gone, from, to))
+end)
+
+if before and before.has_view then
+    pcall(remove_view, before, ids_before, now)
+end
+local after = read_definition()
 if after.has_view then
-    move_view_on(after, now)
+    pcall(move_view_on, after, now)
 end
 return whole(version)

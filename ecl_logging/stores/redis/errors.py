@@ -6,18 +6,18 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, DataError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ecl_logging.errors import StoreError, StoreUnavailable
 
-__all__ = ["translated"]
+__all__ = ["translated", "understood"]
 
 # What a server says that cannot do it now; nothing was written, and trying again may help.
 _NOT_NOW = re.compile(
-    r"LOADING|BUSY |OOM|MISCONF|READONLY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|max number of"
-    r" clients"
+    r"(^|-)(LOADING|BUSY|OOM|MISCONF|READONLY|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN) "
+    r"|max number of clients|Script killed"
 )
 # What redis-py has parsed off the front of such messages, by the name of its error.
 _NOT_NOW_ERRORS = {
@@ -29,12 +29,17 @@ _NOT_NOW_ERRORS = {
     "ReadOnlyError",
     "TryAgainError",
 }
-_SCRIPT_PLACE = re.compile(r" script: [0-9a-f]{40}, on @user_script:\d+\.$")
+# Where in a script it went wrong, in the words of several versions and kinds of server.
+_SCRIPT_PLACE = re.compile(
+    r"\.? script: [0-9a-f, ]*on @user_script:\d+\.?$"
+    r"|^(ERR )?Error running script \(call to f_[0-9a-f]+\): "
+    r"|@user_script: ?\d+: "
+)
 
 
 @contextlib.contextmanager
 def translated(shown: str) -> Iterator[None]:
-    """Turn what goes wrong into our errors, with the server's name. No secret is in them."""
+    """Turn what goes wrong on the way into our errors, with the server's name, without secrets."""
     try:
         yield
     except StoreError:
@@ -50,10 +55,19 @@ def translated(shown: str) -> Iterator[None]:
     except ResponseError as error:
         kind = StoreUnavailable if _is_not_now(error) else StoreError
         raise kind(f"{shown}: {_words(error)}") from error
-    except RedisError as error:
-        raise StoreUnavailable(f"{shown}: {_words(error)}") from error
+    except (DataError, UnicodeError) as error:
+        raise StoreError(f"{shown}: {_words(error)}") from error
     except OSError as error:  # such as TLS files that are not there
         raise StoreUnavailable(f"{shown}: {error.strerror or _words(error)}") from error
+    except Exception as error:
+        raise StoreUnavailable(f"{shown}: {type(error).__name__}: {_words(error)}") from error
+
+
+@contextlib.contextmanager
+def understood(shown: str) -> Iterator[None]:
+    """Say whose fault it is where an answer is none that our scripts give."""
+    try:
+        yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
 

@@ -12,7 +12,9 @@ for at = 5, #ARGV do
     local start = start_of(now, seconds) - tonumber(ARGV[at]) * seconds
     local bucket = {whole(start)}
     local cells = redis.pcall('HGETALL', bucket_key(ARGV[3], start))
-    -- What is no hash is none of ours: it has no cells.
+    if cells.err and string.sub(cells.err, 1, 9) ~= 'WRONGTYPE' then
+        return cells
+    end -- what is no hash is none of ours: it has no cells
     for _, text in ipairs(cells.err and {} or cells) do
         table.insert(bucket, text)
     end

@@ -10,6 +10,7 @@ from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import (
     APPLIED,
     GAP,
+    MAX_CELL,
     UNDEFINED,
     Bucket,
     Definition,
@@ -84,8 +85,8 @@ def bucket_of(answer: Flat) -> Bucket:
     start, *flat = answer
     cells = {}
     for cell, value in zip(flat[::2], flat[1::2], strict=True):
-        digits = value.removeprefix(b"-")
-        if digits.isdigit() and len(digits) < 20:  # as HINCRBY makes them: 64 bits
+        # As HINCRBY makes them; int() would also take blanks, signs and thousands of digits.
+        if value.removeprefix(b"-").isdigit() and len(value) <= 20 and abs(int(value)) <= MAX_CELL:
             cells[text_of(cell)] = int(value)
     return Bucket(int(start), cells)
 

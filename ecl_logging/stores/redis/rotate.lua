@@ -9,26 +9,31 @@ if not definition then
     return {}
 end
 local now = clock()
-local finished = {}
+if definition.has_view then
+    pcall(move_view_on, definition, now)
+end
+pcall(prune_sources, now)
+
+local finished, rotated = {}, {}
 for _, interval in ipairs(definition.intervals) do
     local last = start_of(now, interval.seconds) - interval.seconds
-    local rotated = interval.rotated
     -- It can be ahead: somebody else was faster, or the clock stepped back.
-    if not rotated or rotated < last then
+    if not interval.rotated or interval.rotated < last then
         local first = last
-        if rotated then
+        if interval.rotated then
             local kept = last - (definition.history - 1) * interval.seconds
-            first = math.max(kept, rotated + interval.seconds)
+            first = math.max(kept, interval.rotated + interval.seconds)
         end
-        redis.call('HSET', KEYS[1], 'rotated:' .. interval.text, whole(last))
+        table.insert(rotated, 'rotated:' .. interval.text)
+        table.insert(rotated, whole(last))
         for start = first, last, interval.seconds do
             table.insert(finished, interval.text)
             table.insert(finished, whole(start))
         end
     end
 end
-if definition.has_view then
-    move_view_on(definition, now)
+-- In one write, and the last: what it names is told, and what is told it names.
+if #rotated > 0 then
+    redis.call('HSET', KEYS[1], unpack(rotated))
 end
-prune_sources(now)
 return finished

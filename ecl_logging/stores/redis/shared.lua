@@ -56,6 +56,10 @@ local function read_definition()
     if not fields.version then
         return nil
     end
+    if not (string.match(fields.version, '^%d+$') and tonumber(fields.history)
+            and tonumber(fields.max_events) and fields.intervals) then
+        error('the definition in ' .. KEYS[1] .. ' is spoilt')
+    end
     local definition = {
         version = fields.version,
         history = tonumber(fields.history),
@@ -63,7 +67,7 @@ local function read_definition()
         has_view = fields.cur_last_keys == '1',
         intervals = {},
     }
-    for text, seconds in string.gmatch(fields.intervals, '(%S+)=(%d+)') do
+    for text, seconds in string.gmatch(fields.intervals, '(%S+)=([1-9]%d*)') do
         table.insert(definition.intervals, {
             text = text,
             seconds = tonumber(seconds),
@@ -77,18 +81,18 @@ end
 -- Forget silent sources: hourly, some thousand at a time, so that nobody waits for long.
 local function prune_sources(now)
     local state = redis.call('HMGET', KEYS[1], 'pruned', 'prune_cursor')
-    local since = now - (tonumber(state[1] or 0) or 0)
+    local since = now - (tonumber(state[1] or nil) or 0)
     if not state[2] and since >= 0 and since < PRUNE_SECONDS then
         return
     end
-    local cursor = state[2] or '0'
+    local cursor = string.match(state[2] or '', '^%d+$') or '0'
     for _ = 1, 10 do
         local page = redis.call('HSCAN', KEYS[3], cursor, 'COUNT', 1000)
         cursor = page[1]
         for at = 1, #page[2], 2 do
-            local last = tonumber(string.match(page[2][at + 1], '^%d+ %d+ (%S+)') or 0)
+            local last = tonumber(string.match(page[2][at + 1], '^%d+ %d+ (%S+)')) or 0
             if last < now - SOURCE_SECONDS then
-                redis.pcall('HDEL', KEYS[3], page[2][at])
+                redis.call('HDEL', KEYS[3], page[2][at])
             end
         end
         if cursor == '0' then
@@ -96,9 +100,9 @@ local function prune_sources(now)
         end
     end
     if cursor == '0' then
-        redis.pcall('HSET', KEYS[1], 'pruned', string.format('%.3f', now))
-        redis.pcall('HDEL', KEYS[1], 'prune_cursor')
+        redis.call('HSET', KEYS[1], 'pruned', string.format('%.3f', now))
+        redis.call('HDEL', KEYS[1], 'prune_cursor')
     else
-        redis.pcall('HSET', KEYS[1], 'prune_cursor', cursor)
+        redis.call('HSET', KEYS[1], 'prune_cursor', cursor)
     end
 end

@@ -26,7 +26,7 @@ from ecl_logging.stores.protocols import (
 )
 from ecl_logging.stores.redis import replies, scripts
 from ecl_logging.stores.redis.connection import Connections
-from ecl_logging.stores.redis.errors import translated
+from ecl_logging.stores.redis.errors import understood
 
 __all__ = ["RedisStore"]
 
@@ -97,7 +97,7 @@ class RedisStore:
             *itertools.chain.from_iterable(batch.counts.items()),
             timeout=timeout,
         )
-        with translated(self.shown):
+        with understood(self.shown):
             return replies.reply_of(answer)
 
     def groups(self) -> list[str]:
@@ -106,7 +106,7 @@ class RedisStore:
 
     def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
         answer = self._run(scripts.DEFINITION, group, timeout=timeout)
-        with translated(self.shown):
+        with understood(self.shown):
             return replies.definition_of(group, answer)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
@@ -117,18 +117,18 @@ class RedisStore:
             now, *buckets = self._run(
                 scripts.READ, group, interval.text, interval.seconds, *some, now=now
             )
-            with translated(self.shown):
+            with understood(self.shown):
                 found += map(replies.bucket_of, buckets)
         return found
 
     def sources(self, group: str) -> list[Source]:
         answer = self._run(scripts.SOURCES, group)
-        with translated(self.shown):
+        with understood(self.shown):
             return replies.sources_of(answer, silent_seconds=SOURCE_SECONDS)
 
     def rotate(self, group: str) -> list[Finished]:
         answer = self._run(scripts.ROTATE, group)
-        with translated(self.shown):
+        with understood(self.shown):
             return replies.finished_of(answer)
 
     def advice(self, *, timeout: float = 5.0) -> str | None:

@@ -4,7 +4,7 @@
 -- g:i:cur:<id>, :last:<id> string: a count; declared IDs also at zero
 --
 -- Nothing of ours reads counts from here, so all that can go wrong here is what is shown: errors
--- are passed over, and the next bucket puts things right. Keys of IDs that nobody declared live
+-- are passed over (whoever calls these uses pcall), and the next bucket puts things right. Keys of IDs that nobody declared live
 -- no longer than their buckets, which is from where it is known which there are.
 
 local function view_key(interval, which, id)
@@ -15,7 +15,8 @@ local function cells_of(interval, start)
     local flat = redis.pcall('HGETALL', bucket_key(interval.text, start))
     local cells = {}
     for at = 1, flat.err and 0 or #flat, 2 do
-        if string.sub(flat[at], 1, 1) ~= '@' and string.match(flat[at + 1], '^%-?%d+$') then
+        if string.sub(flat[at], 1, 1) ~= '@' and string.match(flat[at + 1], '^%-?%d+$')
+                and #flat[at + 1] <= 20 then
             cells[flat[at]] = flat[at + 1]
         end
     end
@@ -113,9 +114,12 @@ local function add_to_view(interval, current, start, counted, history, now)
     end
 end
 
--- Take the whole view away, as `definition` has made it.
-local function remove_view(definition, now)
-    local ids, declared = declared_ids()
+-- Take the whole view away, as it was made with this definition and these declared IDs.
+local function remove_view(definition, ids, now)
+    local declared = {}
+    for _, id in ipairs(ids) do
+        declared[id] = true
+    end
     for _, interval in ipairs(definition.intervals) do
         remove_undeclared(interval, start_of(now, interval.seconds), declared)
         local keys = {view_key(interval, 'cur', '@ts')}
