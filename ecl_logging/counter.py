@@ -82,7 +82,7 @@ class GroupCounter:
     def write_through(self) -> None:
         """Have what has arrived written, and wait for one round trip at most."""
         if not self._flusher.is_ending and self._flusher.outage.may_try():
-            self._flusher.flush_one(self, STEP_SECONDS)
+            self._flusher.write_through(self, STEP_SECONDS)
 
     def _notice(self, n: int = 1) -> None:
         """See that somebody sees to the arrivals. On the thread that logs: takes no lock.
@@ -165,6 +165,10 @@ class GroupCounter:
         if not flushed:
             self._next_flush = time.monotonic()  # as soon as the outage's pauses allow
         return flushed
+
+    def is_unsure(self) -> bool:
+        """Whether a batch has been sent of which nobody knows whether it was counted."""
+        return self._sender.is_unsure()
 
     def tell(self) -> None:
         """Warn of what has come up."""

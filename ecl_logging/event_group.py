@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from ecl_logging.counter import GroupCounter
+from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.flusher import Flusher
@@ -116,7 +117,7 @@ class EventGroup:
 
     def _counts(self, interval: str, age: int) -> dict[str, int]:
         if age == CURRENT and self._counter.has_pending():
-            self.sync()
+            self.sync(STEP_SECONDS)
         return self._read(interval, [age])[0][1]
 
     def _read(self, interval: str, ages: Sequence[int]) -> list[tuple[int, dict[str, int]]]:

@@ -52,11 +52,14 @@ class Flusher:
 
     exit_timeout = 2.0  # seconds
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, in_thread: bool = True) -> None:
+        """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
         self.store = store
         self.outage = Outage(hint=_HINT)
         self.counters: Sequence[_Counter] = ()
         self._ticker = Ticker(self._flush_due)
+        if not in_thread:
+            self._ticker.stop(0.0)
         self._begin()
         watch(self)
         if has_ended():
@@ -127,6 +130,10 @@ class Flusher:
         """Do so with one counter."""
         return self._flush_by(counter.flush, timeout)
 
+    def write_through(self, counter: _Counter, timeout: float) -> bool:
+        """Do so unless the store is known to be away: also where that is found out meanwhile."""
+        return self._flush_by(lambda left: self.outage.may_try() and counter.flush(left), timeout)
+
     def flush_patiently(self) -> bool:
         """Do so for a handler: in `exit_timeout`, which calls in a row share.
 
@@ -154,7 +161,12 @@ class Flusher:
         else:
             # What there is to tell is told when the caller has his answer: the program's handlers
             # may have locks that the caller holds.
-            flushed = self._ticker.call(lambda: flush(timeout), timeout, then=self._tell)
+            deadline = Deadline(timeout)
+            flushed = self._ticker.call(
+                lambda: flush(None if timeout is None else deadline.seconds_left()),
+                timeout,
+                then=self._tell,
+            )
             if flushed is not None:
                 return flushed
         flushed = flush(timeout)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecl_logging.errors import ConfigError
 
-__all__ = ["Problems", "checked_together", "shown"]
+__all__ = ["Problems", "checked_together", "masked", "shown"]
 
 _PASSWORD = re.compile(r"//\S*@|//:\S+")
 
@@ -71,10 +71,15 @@ _repr = reprlib.Repr()  # of bounded size, whatever the value holds
 _repr.maxstring = _repr.maxother = _repr.maxlong = 1000
 
 
+def masked(text: str) -> str:
+    """Return the text without the password of a URL in it."""
+    return _PASSWORD.sub("//***@", text)
+
+
 def shown(value: object) -> str:
     """Return a short text of a value, for a message; without the password of a URL."""
     try:
-        text = _PASSWORD.sub("//***@", _repr.repr(value))
+        text = masked(_repr.repr(value))
     except ValueError:  # a number of thousands of digits
         text = f"a very long {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -41,6 +41,8 @@ def _text(value: object) -> object:
 def _host(value: object) -> object:
     if not isinstance(value, str) or not _HOST.fullmatch(value):
         raise ValueError("is a host's name or address; a URL is given in place of the mapping")
+    if not all(0 < len(label) < 64 for label in value.rstrip(".").split(".")):
+        raise ValueError("is no host's name: between its dots are 1 to 63 characters")
     return value
 
 
@@ -76,7 +78,37 @@ def _flag(value: object) -> object:
     return flag
 
 
-def _anything(value: object) -> object:
+def _text_or_bytes(value: object) -> object:
+    if not isinstance(value, str | bytes):
+        raise ValueError("is a text; quote it")
+    return value
+
+
+def _certificate_check(value: object) -> object:
+    """`none`, `optional`, `required`; or what module `ssl` calls them."""
+    if value in {"none", "optional", "required"} or type(value).__name__ == "VerifyMode":
+        return value
+    raise ValueError("is none, optional or required")
+
+
+def _object(value: object) -> object:
+    """Something that only a program can make."""
+    if isinstance(value, str | int | float | list | dict):
+        raise ValueError("is an object of redis-py or ssl, to be given by a program")
+    return value
+
+
+def _tls_version(value: object) -> object:
+    if type(value).__name__ != "TLSVersion":
+        raise ValueError("is an ssl.TLSVersion, to be given by a program")
+    return value
+
+
+def _socket_options(value: object) -> object:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(number, int) for pair in value.items() for number in pair
+    ):
+        raise ValueError("is a mapping of numbers, as socket.TCP_KEEPIDLE")
     return value
 
 
@@ -92,22 +124,22 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "socket_timeout": _seconds,
     "socket_connect_timeout": _seconds,
     "socket_keepalive": _flag,
-    "socket_keepalive_options": _anything,
-    "credential_provider": _anything,
+    "socket_keepalive_options": _socket_options,
+    "credential_provider": _object,
     "ssl_keyfile": _text,
     "ssl_certfile": _text,
-    "ssl_cert_reqs": _anything,
+    "ssl_cert_reqs": _certificate_check,
     "ssl_ca_certs": _text,
     "ssl_ca_path": _text,
-    "ssl_ca_data": _anything,
+    "ssl_ca_data": _text_or_bytes,
     "ssl_check_hostname": _flag,
     "ssl_password": _text,
-    "ssl_min_version": _anything,
+    "ssl_min_version": _tls_version,
     "ssl_ciphers": _text,
     "ssl_validate_ocsp": _flag,
     "ssl_validate_ocsp_stapled": _flag,
-    "ssl_ocsp_context": _anything,
-    "ssl_ocsp_expected_cert": _anything,
+    "ssl_ocsp_context": _object,
+    "ssl_ocsp_expected_cert": _text_or_bytes,
 }
 _OF_MAPPINGS = {"ssl": _flag, "unix_socket_path": _text}
 
@@ -166,6 +198,8 @@ def _of_unknown(name: str, known: Mapping[str, object]) -> str:
 
 def _address(settings: dict[str, Any]) -> RedisAddress:
     """Sort out over what the server is reached."""
+    if "credential_provider" in settings and {"username", "password"} & settings.keys():
+        raise ValueError("credential_provider takes the place of username and password")
     path = settings.pop("unix_socket_path", None) or settings.pop("path", None)
     transport = "tls" if settings.pop("ssl", False) else "tcp"
     of_tls = {name for name in settings if name.startswith("ssl_")}
@@ -251,13 +285,21 @@ def from_client(client: Any) -> RedisAddress:
     if kind not in {"Connection", "SSLConnection", "UnixDomainSocketConnection"} or (
         type(client).__module__.startswith("redis.asyncio")
     ):
+        what = f"{type(client).__module__}.{type(client).__qualname__}"
         raise ValueError(
-            f"a client of the kind {type(client).__module__}.{type(client).__qualname__} cannot be"
-            " taken over; hand in a redis.Redis, or name the server by a URL"
+            f"a client of the kind {what} with connections of the kind {kind or 'unknown'} cannot"
+            " be taken over; hand in a plain redis.Redis, or name the server by a URL"
         )
     if kind == "UnixDomainSocketConnection":
         given.setdefault("path", "")
     else:
         given.pop("path", None)
     known = {name: given[name] for name in _CHECKS if given.get(name) is not None}
+    if not isinstance(known.get("socket_keepalive_options"), Mapping):
+        known.pop("socket_keepalive_options", None)  # the library's own word for its default
+    for name in ("username", "password"):
+        if isinstance(known.get(name), bytes):
+            known[name] = known[name].decode("utf-8", "surrogateescape")
+        elif isinstance(known.get(name), int):
+            known[name] = str(known[name])
     return _address(_checked(known, more={}) | {"ssl": kind == "SSLConnection"})

@@ -99,6 +99,10 @@ class Sender:
             finally:
                 self._lock.release()
 
+    def is_unsure(self) -> bool:
+        """Whether a batch has been sent of which nobody knows whether it was counted."""
+        return self._under_way is not None and self._under_way.first_sent is not None
+
     # --- flushing
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -137,12 +141,13 @@ class Sender:
             if self._pending.drain() or self._under_way:
                 self._send_all(deadline)
                 has_answered = True
-        except (Interrupted, OutOfTime):
+        except Interrupted:
             return False
-        except StoreError as error:
-            self._outage.began(error)
+        except (OutOfTime, StoreError) as error:
+            if isinstance(error, StoreError):
+                self._outage.began(error)
             with contextlib.suppress(Interrupted):
-                self._pending.drain()
+                self._pending.drain()  # it was logged before this failed
             return False
         except Exception as error:  # noqa: BLE001 - a store that was handed in may not keep its word
             self._outage.began(StoreError(f"{self._store().shown}: {error!r}"))

@@ -72,8 +72,8 @@ class Ticker:
     ) -> bool | None:
         """Have `work` done in the thread, and return what it returns; `then` is done after that.
 
-        False when that takes longer than `timeout` seconds; the work goes on. None where there
-        is no other thread to do it.
+        False when that takes longer than `timeout` seconds; the work goes on if it has begun, and
+        is not begun any more. None where there is no other thread to do it.
         """
         if not self.start() or self._thread is threading.current_thread():
             return None
@@ -85,6 +85,7 @@ class Ticker:
                 return call.answers.get(timeout=min(left, _LOOK_AGAIN))
             if self._thread is None or not self._thread.is_alive():
                 return None  # it was stopped in between
+        call.is_abandoned = True
         return False
 
     def stop(self, timeout: float) -> None:
@@ -122,8 +123,11 @@ class _Call:
     def __init__(self, work: Callable[[], bool], then: Callable[[], None] | None) -> None:
         self._work, self._then = work, then
         self.answers: SimpleQueue[bool] = SimpleQueue()
+        self.is_abandoned = False  # nobody waits for the answer
 
     def do(self) -> None:
+        if self.is_abandoned:
+            return
         done = False
         try:
             done = self._work()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ecl_logging import EventCountLogger
+from ecl_logging import EventCountLogger, StoreUnavailable
 from ecl_logging.flusher import Flusher
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.stores.memory import MemoryStore
@@ -370,3 +370,41 @@ def test_a_process_that_logs_nothing_asks_the_store_nothing():
     assert ecl["g"].sync()
     ecl.close()
     assert telemetry(ecl)["last_error"] is None
+
+
+def test_direct_writers_that_wait_together_find_the_store_away_once(warnings_told):
+    """Each would hold up those behind it for a whole time-out, and make the next pause longer."""
+
+    class Slow(FlakyStore):
+        def apply(self, batch, **options):
+            time.sleep(0.3)
+            self.attempts += 1
+            raise StoreUnavailable("memory://: timed out")
+
+    store = Slow()
+    with EventCountLogger(DIRECT, store=store) as ecl:
+        ecl.exit_timeout = 0.1
+        began = time.monotonic()
+        writers = [threading.Thread(target=ecl["g"].log, args=("a",)) for _ in range(20)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+
+        assert time.monotonic() - began < 3
+        assert store.attempts <= 2
+        assert telemetry(ecl)["pending"] == 20
+
+
+def test_what_was_logged_before_the_end_is_dropped_as_of_the_end(warnings_told):
+    """In every group: the first one can take all the time there is."""
+    group = {"intervals": ["1d"], "auto_declare_events": True, "sync_interval": 3600}
+    ecl = EventCountLogger({"one": group, "two": group}, store=HangingStore())
+    ecl.exit_timeout = 0.2
+    for name in ("one", "two"):
+        for _ in range(10):
+            ecl[name].log("a")
+    ecl.close()
+
+    assert dropped(ecl) == {"shutdown": 20}
+    assert "; 20 counts could not be sent" in warnings_told[-1]

@@ -8,23 +8,31 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NoReturn, Self
 
 from ecl_logging import __version__
 from ecl_logging.config import read_config_file
 from ecl_logging.definitions import wanted_definition
 from ecl_logging.documents import UnreadableFile
 from ecl_logging.errors import ConfigError, EclError, StoreUnavailable
+from ecl_logging.problems import masked
 from ecl_logging.settings import Config
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.stores.steps import united
 
-__all__ = ["Context", "UsageError", "add_common_options", "open_context", "run"]
+__all__ = ["Context", "Parser", "UsageError", "add_common_options", "open_context", "run"]
 
 _DEFAULT_FILE = "logging.yaml"
 
 FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that shows no password: a URL can stand where something else was expected."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
 
 
 class UsageError(EclError):
@@ -154,7 +162,7 @@ def _prepare_streams() -> None:
 
 def _failed(name: str, problems: Iterable[str], status: int) -> int:
     for problem in problems:
-        print(f"{name}: error: {problem}", file=sys.stderr)
+        print(f"{name}: error: {masked(problem)}", file=sys.stderr)
     return status
 
 

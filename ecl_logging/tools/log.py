@@ -9,13 +9,15 @@ import time
 from collections.abc import Sequence
 
 from ecl_logging.counter import GroupCounter
+from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.definitions import group_config
-from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
 from ecl_logging.flusher import Flusher
 from ecl_logging.settings import DEFAULT_GROUPS, GroupConfig
 from ecl_logging.tools.command import (
     Context,
+    Parser,
     UsageError,
     add_common_options,
     open_context,
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ecl-log",
         usage="ecl-log [-c FILE] [--store URL] [CONFIG] GROUP EVENT [COUNT]",
         description="Count an event by hand. CONFIG is a YAML file, as for -c.",
@@ -77,13 +79,19 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
         raise ConfigError(
             f"group {name} has no event {event_id!r}, and declares none by itself{hint}"
         )
-    flusher = Flusher(context.store)
+    flusher = Flusher(context.store, in_thread=False)
     flusher.outage.is_announced = True  # nothing is counted in memory: this ends with an error
     counter = GroupCounter(config, flusher)
     counter.arrive(event_id, count, time.time())
-    if not counter.flush():
-        error = flusher.outage.last_error or f"{context.store.shown} cannot be reached"
-        raise StoreUnavailable(f"not counted: {error}")
+    if counter.flush(STEP_SECONDS):
+        return
+    error = flusher.outage.last_error or f"{context.store.shown} cannot be reached"
+    is_unsure = counter.is_unsure()
+    flusher.close(0.0)  # nothing is sent any more, whatever is said now
+    if is_unsure:
+        # Not the status that asks to be tried again: it might count twice.
+        raise StoreError(f"not known whether it was counted: {error}")
+    raise StoreUnavailable(f"not counted: {error}")
 
 
 def _group(context: Context, name: str) -> GroupConfig:

@@ -13,6 +13,7 @@ from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.tools.command import (
     Context,
+    Parser,
     UsageError,
     add_common_options,
     open_context,
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ecl-read",
         description="Print event counts of the last finished and of the current interval. "
         "Without -g: of every group and interval.",

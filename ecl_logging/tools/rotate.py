@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from ecl_logging.definitions import wanted_definition
-from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
 from ecl_logging.outage import Outage
 from ecl_logging.stores.protocols import Definition
-from ecl_logging.tools.command import Context, add_common_options, open_context, parse, run
+from ecl_logging.tools.command import Context, Parser, add_common_options, open_context, parse, run
 
 __all__ = ["main"]
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ecl-rotate",
         description="Do on time what is due when an interval is over: forget old buckets and "
         "silent sources, and say which buckets are finished. Counts are right without it, and "
@@ -98,6 +98,10 @@ def _rotate_until(
             outage.ended()
         except StoreUnavailable as error:
             outage.began(error)
+        except StoreError as error:
+            if not defined:
+                raise
+            outage.began(error)  # such as a password that has been changed: it worked before
         outage.tell()
         with contextlib.suppress(Empty):
             stopping.get(timeout=pause)

@@ -15,6 +15,7 @@ import pytest
 import redis
 import redis.asyncio
 from redis.backoff import ExponentialBackoff
+from redis.connection import SSLConnection
 from redis.credentials import CredentialProvider
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -75,6 +76,7 @@ def test_the_settings_of_a_client_are_taken_over_but_not_its_habits(server, tmp_
         redis.Redis(unix_socket_path=f"{tmp_path}/redis.sock", password=CANARY, retry=often),
         redis.Redis.from_url(server.url, protocol=3, max_connections=1),
         redis.StrictRedis(connection_pool=redis.ConnectionPool.from_url(server.url)),
+        redis.Redis(port=server.port, username=b"default", password=CANARY.encode()),
     ]
     for number, client in enumerate(clients, 1):
         with contextlib.closing(client), contextlib.closing(open_store(client)) as store:
@@ -123,6 +125,20 @@ def test_clients_that_cannot_be_taken_over_are_refused():
         ({"port": True}, "port: True is a whole number"),
         ({"db": "x"}, "db is a whole number"),
         ({"password": 12345}, "password is a text; quote it"),
+        ({"credential_provider": "x"}, "credential_provider is an object of redis-py or ssl"),
+        ("redis://h?credential_provider=x", "credential_provider is an object of redis-py or ssl"),
+        ({"credential_provider": object(), "password": CANARY}, "takes the place of username"),
+        ("redis://h?socket_keepalive_options=x", "socket_keepalive_options is a mapping"),
+        ({"socket_keepalive_options": [1]}, "socket_keepalive_options is a mapping of numbers"),
+        (
+            {"socket_keepalive_options": {"a": 3}},
+            "socket_keepalive_options is a mapping of numbers",
+        ),
+        ("rediss://h?ssl_min_version=TLSv1_2", "ssl_min_version is an ssl.TLSVersion"),
+        ({"ssl": True, "ssl_cert_reqs": 7}, "ssl_cert_reqs: 7 is none, optional or required"),
+        ({"ssl_ca_data": 5}, "ssl_ca_data: 5 is a text; quote it"),
+        ("redis://a..b", "host is no host's name"),
+        (f"redis://{'a' * 64}.example.com", "host is no host's name"),
         ({"ssl": "maybe"}, "ssl is true or false"),
         ({"host": f"redis://:{CANARY}@cache"}, "a URL is given in place of the mapping"),
         ({f"redis://:{CANARY}@cache": 1}, "an unknown setting"),
@@ -136,6 +152,14 @@ def test_settings_that_mean_nothing_are_refused_when_configured(url, problem):
 
     assert problem in str(caught.value)
     assert CANARY not in str(caught.value)
+
+
+def test_a_password_of_digits_may_be_a_number_in_a_client(server):
+    with contextlib.closing(server.client()) as admin:
+        admin.execute_command("ACL", "SETUSER", "digits", "on", ">12345", "~*", "+@all")
+    client = redis.Redis(port=server.port, username="digits", password=12345)
+    with contextlib.closing(open_store(client)) as store:
+        assert store.groups() == []
 
 
 def test_what_is_shown_has_no_secret():
@@ -245,6 +269,62 @@ def test_the_time_is_for_the_whole_step_however_slowly_it_comes(piece):
         with pytest.raises(StoreUnavailable, match="no answer in time"):
             store._connections.call("PING", timeout=0.6)
         assert 0.5 < time.monotonic() - began < 1.6
+
+
+def test_a_host_with_addresses_that_do_not_answer_is_given_up_in_time(monkeypatch):
+    """A full queue of connections: the system drops whoever comes, without a word."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as listener:
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        found = (socket.AF_INET, socket.SOCK_STREAM, 0, "", address)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [found] * 4)
+        with contextlib.closing(open_store(f"redis://some.host:{address[1]}")) as store:
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                store._connections.call("PING", timeout=0.5)
+            assert 0.4 < time.monotonic() - began < 1.5
+        for one in waiting:
+            one.close()
+
+
+@pytest.fixture
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The system's look-up of a host does not return until the event is set."""
+    is_over = threading.Event()
+
+    def look_up(*_: object) -> list[object]:
+        is_over.wait(30)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield is_over
+    is_over.set()
+
+
+def test_a_name_server_that_does_not_answer_is_given_up_in_time(silent_name_server):
+    with contextlib.closing(open_store("redis://some.host")) as store:
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"redis://some.host:6379/0: no answer in time"):
+            store._connections.call("PING", timeout=0.3)
+        assert time.monotonic() - began < 1.3
+
+
+def test_where_no_thread_is_to_be_had_the_address_of_last_time_is_used(monkeypatch, server):
+    """As at the end of a process, from Python 3.12 on."""
+    url = server.url.replace("127.0.0.1", "localhost")
+    with contextlib.closing(open_store(url)) as store:
+        store.groups()
+        store.close()
+
+        def refuse(_: object) -> None:
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("asked"))
+        assert store.groups() == []
 
 
 def test_what_a_credential_provider_raises_is_told_as_ours(server):
@@ -401,6 +481,31 @@ def test_rediss_is_tls_and_its_certificate_is_checked(tls_port, certificate):
     name = {"host": "127.0.0.1", "port": tls_port, "password": CANARY, "ssl": True}
     with contextlib.closing(open_store(name | {"ssl_cert_reqs": "none"})) as store:
         assert store.groups() == ["requests"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_waits_for_a_tls_handshake(tls_port, monkeypatch):
+    """OpenSSL's locks are the process's: one that is copied while it is held is held for ever."""
+    is_within, is_over = threading.Event(), threading.Event()
+    wrap = SSLConnection._wrap_socket_with_ssl
+
+    def slow(self: SSLConnection, sock: socket.socket) -> object:
+        is_within.set()
+        time.sleep(0.3)
+        try:
+            return wrap(self, sock)
+        finally:
+            is_over.set()
+
+    monkeypatch.setattr(SSLConnection, "_wrap_socket_with_ssl", slow)
+    url = f"rediss://:{CANARY}@127.0.0.1:{tls_port}/0?ssl_cert_reqs=none"
+    with contextlib.closing(open_store(url)) as store:
+        connecting = threading.Thread(target=store.groups)
+        connecting.start()
+        is_within.wait()
+        child = fork(lambda: None if is_over.is_set() else pytest.fail("too early"))
+        connecting.join()
+    assert status_of(child) == 0
 
 
 def test_a_tls_file_that_is_missing_is_told(tls_port):

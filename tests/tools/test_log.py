@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from ecl_logging.counter import GroupCounter
+from ecl_logging.errors import StoreUnavailable
+from ecl_logging.tools import command
 from ecl_logging.tools.log import main as ecl_log
 from ecl_logging.tools.read import main as ecl_read
+from tests.faulty_stores import FlakyStore
 
 FILE = """
 ecl:
@@ -109,3 +114,41 @@ def test_a_group_that_the_store_knows_may_be_one_that_its_program_declares(comma
 
     assert status == 1
     assert err.endswith("; where its program's file says otherwise, name that (-c)\n")
+
+
+class Losing(FlakyStore):
+    """Loses each reply."""
+
+    def apply(self, batch, **options):
+        self.lose_replies = 1
+        return super().apply(batch, **options)
+
+
+def test_what_may_have_been_counted_is_not_said_not_to_be(file, ran, monkeypatch):
+    """Nor with the status after which it is safe to try again."""
+    store = Losing()
+    monkeypatch.setattr(command, "open_chosen_store", lambda *_, **__: store)
+
+    status, out, err = ran(ecl_log, "requests", "req1")
+
+    assert (status, out) == (1, "")
+    assert err == (
+        "ecl-log: error: not known whether it was counted: memory://: Connection reset by peer\n"
+    )
+    assert len(store.applied) == 1
+
+
+def test_after_it_has_said_that_it_was_not_counted_nothing_is_sent(file, ran, monkeypatch):
+    class Away(FlakyStore):
+        def apply(self, batch, **options):
+            raise StoreUnavailable("memory://: Connection refused")
+
+    monkeypatch.setattr(command, "open_chosen_store", lambda *_, **__: Away())
+    monkeypatch.setattr(GroupCounter, "is_unsure", lambda _: False)
+    before = set(threading.enumerate())
+
+    status, _, err = ran(ecl_log, "requests", "req1")
+
+    assert status == 3
+    assert err.startswith("ecl-log: error: not counted: memory://: Connection refused;")
+    assert set(threading.enumerate()) == before

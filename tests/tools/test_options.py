@@ -236,3 +236,24 @@ def test_two_files_are_wrong_usage(ran, command, arguments):
 
     assert (status, out) == (2, "")
     assert "both -c one.yaml and two.yaml name a configuration file" in err
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments"),
+    [
+        (ecl_read, ["-c", "f.yaml", "URL"]),
+        (ecl_read, ["a.yaml", "URL"]),
+        (ecl_read, ["-g", "URL"]),
+        (ecl_rotate, ["a.yaml", "b.yaml", "URL"]),
+        (ecl_log, ["URL", "e"]),
+        (ecl_log, ["levels", "URL", "x"]),
+        (ecl_log, ["levels", "e", "URL"]),
+    ],
+)
+def test_a_url_in_the_wrong_place_is_told_without_its_password(ran, main, arguments):
+    url = "redis://me:CANARY@cache:6379/0"
+    status, out, err = ran(main, *(url if word == "URL" else word for word in arguments))
+
+    assert status in {1, 2}
+    assert "CANARY" not in out + err
+    assert err != ""

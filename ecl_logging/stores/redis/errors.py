@@ -77,7 +77,8 @@ def _is_not_now(error: ResponseError) -> bool:
 
 
 def _words(error: Exception) -> str:
-    return _SCRIPT_PLACE.sub("", str(error).strip()) or type(error).__name__
+    """In one line."""
+    return _SCRIPT_PLACE.sub("", " ".join(str(error).split())) or type(error).__name__
 
 
 def _reason(error: Exception) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import NoScriptError
 
+from ecl_logging.deadlines import Deadline
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import steps
@@ -59,27 +59,36 @@ class RedisStore:
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
     ) -> Definition:
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
-            known = self.definition(wanted.group, timeout=left)
+        deadline = Deadline(timeout)
+        while deadline.seconds_left() > 0:
+            known = self.definition(wanted.group, timeout=deadline.seconds_left())
             changed = steps.changed(known, wanted, replace=replace)
             if known is not None and changed == known:
                 return known
             # Before the definition, which may lie on another server of a Cluster.
-            self._connections.call("SADD", f"{self._prefix}@groups", wanted.group, timeout=left)
-            seen = "" if known is None else str(known.version)
-            words = [
-                changed.history,
-                changed.max_events,
-                int(changed.cur_last_keys),
-                replies.intervals_text(changed.intervals),
-                replies.measures_text(changed.measures),
-            ]
-            events = sorted(changed.events)
-            version = self._run(scripts.DEFINE, changed.group, seen, *words, *events, timeout=left)
+            groups = f"{self._prefix}@groups"
+            left = deadline.seconds_left()
+            self._connections.call("SADD", groups, changed.group, timeout=left)
+            version = self._define(known, changed, timeout=deadline.seconds_left())
             if version:
                 return dataclasses.replace(changed, version=int(version))
         raise StoreUnavailable(f"{self.shown}: others define {wanted.group} all the time")
+
+    def _define(self, known: Definition | None, changed: Definition, *, timeout: float) -> bytes:
+        """Replace what is known; the new version, empty where somebody else was faster."""
+        version: bytes = self._run(
+            scripts.DEFINE,
+            changed.group,
+            "" if known is None else known.version,
+            changed.history,
+            changed.max_events,
+            int(changed.cur_last_keys),
+            replies.intervals_text(changed.intervals),
+            replies.measures_text(changed.measures),
+            *sorted(changed.events),
+            timeout=timeout,
+        )
+        return version
 
     def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
         intervals = itertools.chain.from_iterable((i.text, i.seconds) for i in batch.intervals)
@@ -166,7 +175,7 @@ class RedisStore:
         now: object = None,
         timeout: float = _READ_SECONDS,
     ) -> Any:
-        deadline = time.monotonic() + timeout
+        deadline = Deadline(timeout)
         name = f"{self._prefix}{group}"
         if now is None:
             now = "" if self._clock is None else repr(self._clock())
@@ -178,7 +187,7 @@ class RedisStore:
             # The only answer after which it is sent again here: it says that nothing was run.
             if not isinstance(error.__cause__, NoScriptError):
                 raise
-        left = deadline - time.monotonic()
+        left = deadline.seconds_left()
         return self._connections.call("EVAL", script.text, *words, timeout=left)
 
 

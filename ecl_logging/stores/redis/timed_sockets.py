@@ -1,18 +1,25 @@
-"""Sockets with one deadline for all that is read and written: for connections of redis-py's.
+"""redis-py's connections with one deadline for all: look-up, connecting, what is read and written.
 
-A time-out of a socket is for each read anew. An answer that comes byte by byte, or a greeting of
-five questions, would take many times as long.
+A time-out of a socket is for each address and for each read anew. A host with four addresses, a
+greeting of five questions, an answer that comes byte by byte would take many times as long.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import Mapping
 from typing import Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from ecl_logging.deadlines import Deadline
+from ecl_logging.stores.fork_gate import kept_from_forks
+from ecl_logging.stores.redis.lookups import addresses_of
 
 __all__ = ["TRANSPORTS"]
+
+_LONGEST_HANDSHAKE = 2.0  # seconds; a fork may have to wait for it
 
 
 class _TimedSocket:
@@ -39,13 +46,18 @@ class _TimedSocket:
         self._inner.sendall(data)
 
     def _arm(self) -> None:
-        left = self.deadline.seconds_left()
-        if left <= 0:
-            raise TimeoutError
+        left = _left(self.deadline)
         self._inner.settimeout(left if self._timeout is None else min(left, self._timeout))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _left(deadline: Deadline) -> float:
+    left = deadline.seconds_left()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 class _Timed:
@@ -59,17 +71,56 @@ class _Timed:
         if self._timed is not None:
             self._timed.deadline = deadline
 
-    def _connect(self) -> _TimedSocket:
+    def _connect(self) -> Any:
         self._timed = _TimedSocket(super()._connect(), self.deadline)  # type: ignore[misc]
         return self._timed
 
 
-class _Tcp(_Timed, Connection):
+class _ByAddress(Connection):
+    """Connects to one address of the host after the other, until one is there."""
+
+    deadline: Deadline
+    socket_keepalive: bool
+    socket_keepalive_options: Mapping[int, int] | None
+
+    def _connect(self) -> Any:
+        failed: OSError | None = None
+        for family, kind, number, _, address in addresses_of(self.host, self.port, self.deadline):
+            with contextlib.ExitStack() as on_error:
+                try:
+                    connecting = socket.socket(family, kind, number)
+                    on_error.callback(connecting.close)
+                    self._prepare(connecting)
+                    connecting.connect(address)
+                except OSError as error:
+                    failed = error
+                else:
+                    on_error.pop_all()
+                    return connecting
+        raise failed or OSError(f"no address of {self.host}")
+
+    def _prepare(self, connecting: socket.socket) -> None:
+        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.socket_keepalive:
+            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (self.socket_keepalive_options or {}).items():
+                connecting.setsockopt(socket.IPPROTO_TCP, option, value)
+        longest = self.socket_connect_timeout
+        left = _left(self.deadline)
+        connecting.settimeout(left if longest is None else min(left, longest))
+
+
+class _Tcp(_Timed, _ByAddress):
     pass
 
 
-class _Tls(_Timed, SSLConnection):
-    pass
+class _Tls(_Timed, SSLConnection, _ByAddress):
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        sock.settimeout(min(_LONGEST_HANDSHAKE, _left(self.deadline)))
+        # OpenSSL has locks of the whole process. A fork copies them as they are: one that
+        # another thread holds at that moment stays locked in the child for ever.
+        with kept_from_forks():
+            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
 
 
 class _Unix(_Timed, UnixDomainSocketConnection):
