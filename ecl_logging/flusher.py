@@ -169,6 +169,7 @@ class Flusher:
             )
             if flushed is not None:
                 return flushed
+            timeout = None if timeout is None else deadline.seconds_left()
         flushed = flush(timeout)
         self._tell()
         return flushed

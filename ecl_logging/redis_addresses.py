@@ -39,21 +39,51 @@ def _text(value: object) -> object:
 
 
 def _host(value: object) -> object:
-    if not isinstance(value, str) or not _HOST.fullmatch(value):
+    if not isinstance(value, str) or "/" in value or "@" in value:
         raise ValueError("is a host's name or address; a URL is given in place of the mapping")
-    if not all(0 < len(label) < 64 for label in value.rstrip(".").split(".")):
-        raise ValueError("is no host's name: between its dots are 1 to 63 characters")
+    host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if ":" in host:
+        _check_address(host)
+    elif not re.fullmatch(r"[\w.-]+", host) or not all(
+        0 < len(label) < 64 for label in host.removesuffix(".").split(".")
+    ):
+        raise ValueError("is no host's name: between its dots are 1 to 63 letters and digits")
+    return host
+
+
+def _check_address(text: str) -> None:
+    import ipaddress
+
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        raise ValueError("is no IPv6 address; a port goes into port") from None
+
+
+def _name(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("is a word without blanks")
+    return value
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str) or not value:
+        raise ValueError("is a socket's path, as in unix:///run/redis.sock")
     return value
 
 
 def _whole(least: int, most: int) -> Callable[[object], object]:
     def check(value: object) -> object:
-        number = int(value) if isinstance(value, str) and value.isdigit() else value
+        number = int(value) if isinstance(value, str) and _is_digits(value) else value
         if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
             raise ValueError(f"is a whole number from {least} to {most}")
         return number
 
     return check
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _seconds(value: object) -> object:
@@ -115,11 +145,11 @@ def _socket_options(value: object) -> object:
 _CHECKS: dict[str, Callable[[object], object]] = {
     "host": _host,
     "port": _whole(1, 65535),
-    "path": _text,
+    "path": _path,
     "db": _whole(0, 2**31),
     "username": _text,
     "password": _text,
-    "client_name": _text,
+    "client_name": _name,
     "protocol": _whole(2, 3),
     "socket_timeout": _seconds,
     "socket_connect_timeout": _seconds,
@@ -141,7 +171,7 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "ssl_ocsp_context": _object,
     "ssl_ocsp_expected_cert": _text_or_bytes,
 }
-_OF_MAPPINGS = {"ssl": _flag, "unix_socket_path": _text}
+_OF_MAPPINGS = {"ssl": _flag, "unix_socket_path": _path}
 
 # Taken by redis-py's client, and of no account here: connections are ours, none is shared,
 # nothing is sent twice, and answers are bytes.
@@ -282,9 +312,10 @@ def from_client(client: Any) -> RedisAddress:
     pool = getattr(client, "connection_pool", None)
     kind = getattr(getattr(pool, "connection_class", None), "__name__", None)
     given = dict(getattr(pool, "connection_kwargs", {}))
-    if kind not in {"Connection", "SSLConnection", "UnixDomainSocketConnection"} or (
-        type(client).__module__.startswith("redis.asyncio")
-    ):
+    is_async = any(cls.__module__.startswith("redis.asyncio") for cls in type(client).__mro__)
+    has_own_login = given.get("redis_connect_func") is not None
+    known_kinds = {"Connection", "SSLConnection", "UnixDomainSocketConnection"}
+    if kind not in known_kinds or is_async or has_own_login:
         what = f"{type(client).__module__}.{type(client).__qualname__}"
         raise ValueError(
             f"a client of the kind {what} with connections of the kind {kind or 'unknown'} cannot"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from ecl_logging.counter import GroupCounter
-from ecl_logging.deadlines import STEP_SECONDS
+from ecl_logging.deadlines import STEP_SECONDS, Deadline
 from ecl_logging.definitions import group_config
 from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
@@ -26,6 +26,8 @@ from ecl_logging.tools.command import (
 )
 
 __all__ = ["main"]
+
+_PAUSE_SECONDS = 0.25  # before a batch is sent again
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +85,7 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
     flusher.outage.is_announced = True  # nothing is counted in memory: this ends with an error
     counter = GroupCounter(config, flusher)
     counter.arrive(event_id, count, time.time())
-    if counter.flush(STEP_SECONDS):
+    if _flushed(counter):
         return
     error = flusher.outage.last_error or f"{context.store.shown} cannot be reached"
     is_unsure = counter.is_unsure()
@@ -92,6 +94,16 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
         # Not the status that asks to be tried again: it might count twice.
         raise StoreError(f"not known whether it was counted: {error}")
     raise StoreUnavailable(f"not counted: {error}")
+
+
+def _flushed(counter: GroupCounter) -> bool:
+    """Send the count; again while nobody knows whether it was counted: then it is found out."""
+    deadline = Deadline(STEP_SECONDS)
+    while not (flushed := counter.flush(deadline.seconds_left())):
+        if not counter.is_unsure() or deadline.seconds_left() < _PAUSE_SECONDS:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    return flushed
 
 
 def _group(context: Context, name: str) -> GroupConfig:

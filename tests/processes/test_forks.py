@@ -315,7 +315,7 @@ configure()
 before = set(sys.modules)
 log_records(10)
 event_count_logger().flush(1)
-print(sorted(set(sys.modules) - before))
+print(sorted(set(sys.modules) - before), flush=True)
 os._exit(0)
 """
     )

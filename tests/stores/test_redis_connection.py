@@ -98,9 +98,15 @@ def test_the_connections_of_a_client_are_not_used(server):
 
 
 def test_clients_that_cannot_be_taken_over_are_refused():
+    class OwnAsynchronous(redis.asyncio.Redis):
+        pass
+
     sentinel = Sentinel([("localhost", 1)]).master_for("m", password=CANARY)
+    own_login = redis.ConnectionPool(redis_connect_func=lambda _: None, password=CANARY)
     for client in (
         redis.asyncio.Redis(password=CANARY),
+        OwnAsynchronous(password=CANARY),
+        redis.Redis(connection_pool=own_login),
         sentinel,
         redis.Redis().pipeline().immediate_execute_command,
     ):
@@ -138,6 +144,13 @@ def test_clients_that_cannot_be_taken_over_are_refused():
         ({"ssl": True, "ssl_cert_reqs": 7}, "ssl_cert_reqs: 7 is none, optional or required"),
         ({"ssl_ca_data": 5}, "ssl_ca_data: 5 is a text; quote it"),
         ("redis://a..b", "host is no host's name"),
+        ({"host": "127.0.0.1:6379"}, "host is no IPv6 address; a port goes into port"),
+        ({"host": ""}, "host is no host's name"),
+        ({"port": "²"}, "port is a whole number"),
+        ("redis://h/²", "db is a whole number"),
+        ({"client_name": "my app"}, "client_name is a word without blanks"),
+        ("unix://", "path is a socket's path"),
+        ({"unix_socket_path": ""}, "unix_socket_path is a socket's path"),
         (f"redis://{'a' * 64}.example.com", "host is no host's name"),
         ({"ssl": "maybe"}, "ssl is true or false"),
         ({"host": f"redis://:{CANARY}@cache"}, "a URL is given in place of the mapping"),
@@ -154,6 +167,11 @@ def test_settings_that_mean_nothing_are_refused_when_configured(url, problem):
     assert CANARY not in str(caught.value)
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]", "::ffff:127.0.0.1", "fe80::1%lo"])
+def test_an_ipv6_address_may_have_brackets(host):
+    assert open_store({"host": host}).shown == f"redis://[{host.strip('[]')}]:6379/0"
+
+
 def test_a_password_of_digits_may_be_a_number_in_a_client(server):
     with contextlib.closing(server.client()) as admin:
         admin.execute_command("ACL", "SETUSER", "digits", "on", ">12345", "~*", "+@all")
@@ -168,6 +186,7 @@ def test_what_is_shown_has_no_secret():
         f"rediss://:{CANARY}@cache": "rediss://cache:6379/0",
         f"unix://:{CANARY}@/run/redis.sock?db=1": "unix:///run/redis.sock?db=1",
         f"redis://[::1]/?password={CANARY}": "redis://[::1]:6379/0",
+        "redis://[::ffff:127.0.0.1]": "redis://[::ffff:127.0.0.1]:6379/0",
     }.items():
         store = open_store(given)
         assert store.shown == shown
@@ -330,12 +349,12 @@ def test_where_no_thread_is_to_be_had_the_address_of_last_time_is_used(monkeypat
 def test_what_a_credential_provider_raises_is_told_as_ours(server):
     class Broken(CredentialProvider):
         def get_credentials(self) -> tuple[str]:
-            raise RuntimeError("no vault")
+            raise RuntimeError(f"no vault for {CANARY}")
 
     client = redis.Redis(port=server.port, credential_provider=Broken())
     with (
         contextlib.closing(open_store(client)) as store,
-        pytest.raises(StoreUnavailable, match="RuntimeError: no vault"),
+        pytest.raises(StoreUnavailable, match=r"connecting raised RuntimeError$"),
     ):
         store.groups()
 

@@ -223,6 +223,17 @@ def test_a_spoilt_definition_refuses_batches_whole(store, client, fields):
     assert client.keys("requests:5?:*") == []
 
 
+def test_a_definition_with_something_missing_is_told_as_ours(store, client):
+    client.sadd("@groups", "requests")
+    client.hset("requests:@def", "version", "1")
+
+    for step in (lambda: store.definition("requests"), lambda: store.define(PLAIN)):
+        with pytest.raises(StoreError, match="holds what this library did not write"):
+            step()
+    with pytest.raises(StoreError, match="is spoilt"):
+        store.rotate("requests")
+
+
 def test_thousands_of_silent_sources_are_forgotten_some_at_a_time(store, client, clock):
     store.define(PLAIN)
     loud = Program(store, "loud")

@@ -60,7 +60,8 @@ def translated(shown: str) -> Iterator[None]:
     except OSError as error:  # such as TLS files that are not there
         raise StoreUnavailable(f"{shown}: {error.strerror or _words(error)}") from error
     except Exception as error:
-        raise StoreUnavailable(f"{shown}: {type(error).__name__}: {_words(error)}") from error
+        # Of a credential provider, which is the program's own: its words may be a secret.
+        raise StoreUnavailable(f"{shown}: connecting raised {type(error).__name__}") from error
 
 
 @contextlib.contextmanager
@@ -68,7 +69,7 @@ def understood(shown: str) -> Iterator[None]:
     """Say whose fault it is where an answer is none that our scripts give."""
     try:
         yield
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
 
 
