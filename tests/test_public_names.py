@@ -30,6 +30,7 @@ LAYERS = [
         "intervals",
         "templates",
         "event_ids",
+        "redis_settings",
         "redis_addresses",
         "addresses",
         "notices",
