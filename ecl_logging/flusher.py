@@ -29,7 +29,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
 _IN_A_ROW = 0.5  # between two calls
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
-_HINT = "; choose another store with ECL_STORE"
+_HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
+_SERVERS = ("redis", "unix:")
 
 
 class _Counter(Protocol):
@@ -55,7 +56,7 @@ class Flusher:
     def __init__(self, store: Store, *, in_thread: bool = True) -> None:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
         self.store = store
-        self.outage = Outage(hint=_HINT)
+        self.outage = Outage(hint="" if store.shown.startswith(_SERVERS) else _HINT)
         self.counters: Sequence[_Counter] = ()
         self._ticker = Ticker(self._flush_due)
         if not in_thread:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ecl_logging.batches import Interrupted, PendingCounts
 from ecl_logging.deadlines import Deadline, OutOfTime, elapsed
 from ecl_logging.definitions import SharedDefinition
-from ecl_logging.errors import StoreError
+from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.outage import Outage
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import (
@@ -186,11 +186,18 @@ class Sender:
 
     def _send_once(self, under_way: _UnderWay, deadline: Deadline) -> Reply:
         timeout = deadline.for_one_step()
-        if under_way.first_sent is None:
+        sent_before = under_way.first_sent
+        if sent_before is None:
             under_way.first_sent = elapsed()
         else:
             self._pending.sent_again()
-        return self._store().apply(under_way.batch, timeout=timeout)
+        try:
+            return self._store().apply(under_way.batch, timeout=timeout)
+        except StoreUnavailable:
+            raise  # it may have been applied
+        except StoreError:
+            under_way.first_sent = sent_before  # it was refused, and nothing written
+            raise
 
     def _next_batch(self) -> _UnderWay | None:
         if elapsed() - self._last_reply > RENEW_SECONDS:

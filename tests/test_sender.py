@@ -11,6 +11,7 @@ from ecl_logging import sender
 from ecl_logging.addresses import parse_address
 from ecl_logging.batches import Ledger
 from ecl_logging.deadlines import elapsed
+from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
 from ecl_logging.sender import RENEW_SECONDS, UNKNOWN_SECONDS
 from ecl_logging.stores.memory import MemoryStore
@@ -268,6 +269,31 @@ def test_a_batch_unheard_of_for_six_days_is_given_up(store, clock, machine_time,
     assert dropped(program) == {"unknown": 3}
     assert program.stored() == {"a": 3, "b": 1}
     assert "3 counts were sent six days ago and never confirmed" in warnings_told[-1]
+
+
+def test_a_batch_that_was_refused_is_not_unsure(store, clock, warnings_told):
+    program = Program(store, clock)
+    program.define()
+    apply, store.apply = store.apply, refuse
+    program.log("a")
+    assert not program.flush()
+    assert not program.sender.is_unsure()
+
+    store.apply = apply
+    store.lose_replies = 1
+    assert not program.flush()
+    assert program.sender.is_unsure()
+    store.apply = refuse
+    assert not program.flush()
+    assert program.sender.is_unsure()  # the one before it may have been applied
+    store.apply = apply
+    assert program.flush()
+    assert not program.sender.is_unsure()
+    assert program.stored() == {"a": 1}
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise StoreError("store: refused")
 
 
 def test_a_batch_that_never_left_is_not_given_up(store, clock, machine_time, warnings_told):

@@ -74,7 +74,7 @@ def assert_ended_in_time(programs: Programs, source: str) -> None:
     assert ended.at - float(ended.out.split()[-1]) <= EXIT_SECONDS + MARGIN
     (warning,) = ended.err.splitlines()
     assert warning.startswith("ecl_logging: ")
-    assert "ECL_STORE" in warning
+    assert ("ECL_STORE" in warning) == (programs.server is None)
 
 
 def test_a_program_that_has_just_logged_ends_in_time(hanging: Programs) -> None:
