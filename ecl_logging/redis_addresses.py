@@ -43,6 +43,10 @@ def _address(settings: dict[str, Any]) -> RedisAddress:
         kept = {name: value for name, value in settings.items() if name not in unused}
         suffix = f"?db={db}" if db else ""
         return RedisAddress("unix", f"unix://{path}{suffix}", kept | {"path": path})
+    check = settings.get("ssl_cert_reqs")
+    if getattr(check, "name", check) in {"none", "CERT_NONE"}:
+        # A certificate that is not checked has no name to check; redis-py 6.0 wants to be told.
+        settings.setdefault("ssl_check_hostname", False)
     if transport == "tcp":
         settings = {name: value for name, value in settings.items() if name not in of_tls}
     host = settings.setdefault("host", "localhost")

@@ -488,8 +488,6 @@ def tls_port(tmp_path: Path, certificate: Path) -> Iterator[int]:
         yield port
 
 
-# redis-py 6.0 leaves the socket of a handshake that failed to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_rediss_is_tls_and_its_certificate_is_checked(tls_port, certificate):
     url = f"rediss://:{CANARY}@127.0.0.1:{tls_port}/0"
     told = unreachable(url)

@@ -119,8 +119,11 @@ class _Tls(_Timed, SSLConnection, _ByAddress):
         sock.settimeout(min(_LONGEST_HANDSHAKE, _left(self.deadline)))
         # OpenSSL has locks of the whole process. A fork copies them as they are: one that
         # another thread holds at that moment stays locked in the child for ever.
-        with kept_from_forks():
-            return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+        with kept_from_forks(), contextlib.ExitStack() as on_error:
+            on_error.callback(sock.close)
+            wrapped = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+            on_error.pop_all()
+        return wrapped
 
 
 class _Unix(_Timed, UnixDomainSocketConnection):
