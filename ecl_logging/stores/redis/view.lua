@@ -1,4 +1,4 @@
--- The first seed's keys: a view of the current and of the last bucket. Stands after shared.lua.
+-- The keys of event_count_logger: a view of the current and of the last bucket. Stands after shared.lua.
 --
 -- g:i:cur:@ts              string: start of the bucket that is shown as the current one
 -- g:i:cur:<id>, :last:<id> string: a count; declared IDs also at zero
