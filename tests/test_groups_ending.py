@@ -192,6 +192,7 @@ def test_a_limit_that_is_reached_while_the_store_is_away_is_no_reason_to_hurry(w
         assert wait_until(lambda: telemetry(ecl)["applied"] == 1000)
 
 
+@pytest.mark.alone
 def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
     store = HangingStore()
     with EventCountLogger(BATCHED, store=store) as ecl:
@@ -249,6 +250,7 @@ def test_what_could_not_be_sent_before_the_end_is_dropped_with_one_warning(warni
 
 
 @pytest.mark.parametrize("by_argument", [True, False])
+@pytest.mark.alone
 def test_closing_takes_no_longer_than_the_exit_timeout(warnings_told, by_argument):
     ecl = EventCountLogger(BATCHED, store=HangingStore())
     ecl["g"].log("x", 5)
@@ -263,6 +265,7 @@ def test_closing_takes_no_longer_than_the_exit_timeout(warnings_told, by_argumen
     assert dropped(ecl) == {"shutdown": 5}
 
 
+@pytest.mark.alone
 def test_the_end_gives_up_in_time_what_a_locked_file_refuses(warnings_told):
     with EventCountLogger(BATCHED, store="sqlite:///counts.db") as before:
         before["g"].log("x")
@@ -311,6 +314,7 @@ def test_a_flush_by_a_handler_that_shows_our_warnings_hangs_nobody(monkeypatch):
 # --- the time that the end takes
 
 
+@pytest.mark.alone
 def test_handlers_that_share_a_logger_share_the_time_of_its_end(monkeypatch, warnings_told):
     """As `logging.shutdown` calls them, which took twice two seconds for each."""
     monkeypatch.setattr(Flusher, "exit_timeout", 0.4)
@@ -339,6 +343,7 @@ def test_a_flush_that_succeeds_gives_the_next_one_its_whole_time(monkeypatch):
             assert telemetry(ecl)["pending"] == 0
 
 
+@pytest.mark.alone
 def test_the_log_call_does_not_wait_while_another_thread_closes(monkeypatch, warnings_told):
     """Each record was flushed by the thread that logged it, as soon as the end had begun."""
     monkeypatch.setattr(Flusher, "exit_timeout", 1.0)
@@ -372,6 +377,7 @@ def test_a_process_that_logs_nothing_asks_the_store_nothing():
     assert telemetry(ecl)["last_error"] is None
 
 
+@pytest.mark.alone
 def test_direct_writers_that_wait_together_find_the_store_away_once(warnings_told):
     """Each would hold up those behind it for a whole time-out, and make the next pause longer."""
 
@@ -392,7 +398,7 @@ def test_direct_writers_that_wait_together_find_the_store_away_once(warnings_tol
             writer.join()
 
         assert time.monotonic() - began < 3
-        assert store.attempts <= 2
+        assert store.attempts <= 4  # not one for each of the 20
         assert telemetry(ecl)["pending"] == 20
 
 

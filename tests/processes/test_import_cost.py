@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.processes.programs import Programs, assert_silent
+
+pytestmark = pytest.mark.alone
 
 PROCESSES = 15
 MOST = 1.5  # times logging.config

@@ -15,6 +15,8 @@ from tests.conftest import wait_until
 from tests.processes.programs import Programs, Started
 from tests.redis_servers import RedisServer, free_port
 
+pytestmark = pytest.mark.alone
+
 # Sockets that note which thread calls into them; nothing of the library is imported before.
 PROGRAM = """
 import json, socket, threading, time

@@ -213,6 +213,7 @@ def somebody(store, path):
 
 
 @pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
+@pytest.mark.alone
 def test_a_locked_file_is_waited_for_and_then_told(store, somebody, lock):
     somebody.execute(f"BEGIN {lock}")
     begun = time.monotonic()
@@ -223,6 +224,7 @@ def test_a_locked_file_is_waited_for_and_then_told(store, somebody, lock):
     assert counts_again(store)
 
 
+@pytest.mark.alone
 def test_a_locked_file_is_waited_for_as_long_as_allowed(store, somebody):
     somebody.execute("BEGIN IMMEDIATE")
     begun = time.monotonic()
@@ -232,6 +234,7 @@ def test_a_locked_file_is_waited_for_as_long_as_allowed(store, somebody):
     assert 0.4 < time.monotonic() - begun < 2
 
 
+@pytest.mark.alone
 def test_defining_waits_no_longer_than_it_may(store, somebody):
     somebody.execute("BEGIN EXCLUSIVE")
     begun = time.monotonic()
@@ -386,6 +389,7 @@ def test_text_that_is_no_text_spoils_its_cell_only(tmp_path):
     store.close()
 
 
+@pytest.mark.alone
 def test_writing_waits_no_longer_than_its_timeout_in_all(tmp_path):
     """A writer first and a reader then: each had the whole time."""
     path = tmp_path / "counts.db"
