@@ -11,8 +11,10 @@ import pytest
 from tests.conftest import wait_until
 from tests.processes.programs import Programs
 
+pytestmark = pytest.mark.alone
+
 EXIT_SECONDS = 2.0  # the library's exit_timeout
-MARGIN = 2.5  # other tests run beside this one; one step of a store may take 5 s
+MARGIN = 1.5
 
 START = """
 import logging, os, sys, threading, time
