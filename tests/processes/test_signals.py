@@ -48,7 +48,7 @@ def test_a_handler_of_sigterm_that_closes_and_exits_loses_nothing(
     programs: Programs, closing: str
 ) -> None:
     program = programs.start(THREADS.format(closing=closing, main="time.sleep(60)"))
-    wait_until(lambda: len(logged(programs.oracle)) > 500)
+    wait_until(lambda: program.out() and len(logged(programs.oracle)) > 500)
     program.send(signal.SIGTERM)
 
     assert_silent(program.end(seconds=20), status=3)
@@ -69,7 +69,7 @@ def test_sigterm_in_the_midst_of_a_flush_on_the_main_thread_loses_nothing(
         # also right after it has opened a connection.
         *("-W", "ignore::ResourceWarning"),
     )
-    wait_until(lambda: len(logged(programs.oracle)) > 500)
+    wait_until(lambda: program.out() and len(logged(programs.oracle)) > 500)
     signal.sigtimedwait([], delay)
     program.send(signal.SIGTERM)
 
