@@ -102,7 +102,7 @@ def test_merging_a_large_stretch_over_and_over_takes_no_time():
     for n in range(batches.MAX_CELLS):
         add(pending, f"id{n}")
     pending.drain()
-    with stopped_after(30):
+    with stopped_after(20):
         for minute in range(5000):
             add(pending, "x", T + minute * 60)
         pending.drain()

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -91,11 +90,15 @@ def disturb(rotators: list[Started], programs: Programs) -> None:
 
 def stop(rotator: Started, programs: Programs) -> None:
     """Stop it outside of a transaction: in one, it would keep all others from SQLite's file."""
-    rotator.send(signal.SIGSTOP)
-    while programs.server is None and is_locked(programs.store):
-        rotator.send(signal.SIGCONT)
-        time.sleep(0.05)
+
+    def is_stopped_at_rest() -> bool:
         rotator.send(signal.SIGSTOP)
+        if programs.server is not None or not is_locked(programs.store):
+            return True
+        rotator.send(signal.SIGCONT)
+        return False
+
+    wait_until(is_stopped_at_rest, seconds=30)
 
 
 def is_locked(file: Path) -> bool:
