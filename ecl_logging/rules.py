@@ -6,38 +6,48 @@ attribute is looked at that a rule does not need, and nothing of the record is c
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
 from ecl_logging.event_ids import NO_GROUP, InvalidEvent, text_of
+from ecl_logging.fields import MISSING, Fields, Record
 from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
 
-__all__ = ["Counted", "Declaring", "Rules", "is_own"]
+__all__ = ["MEASURED", "Counted", "Declaring", "Rules", "is_own"]
 
 # (group, event ID as it came, count as it came); both may be anything a program can put there.
 Counted = tuple[str, object, object]
 
-PATTERN_CHARACTERS = 4096
-"""So much of a message is searched."""
-
 _MAX_PAIRS = 10_000
-_MISSING = object()
+
+MEASURED = "measured"
+"""The ID, known by identity, that a rule gives whose match counts no event."""
 
 
 class _Rule:
     """One rule, apart from what depends on logger and level alone."""
 
-    __slots__ = ("_config", "_count", "_names", "_sole_name", "_template", "group", "pattern")
+    __slots__ = (
+        "_config",
+        "_count",
+        "_declaring",
+        "_names",
+        "_sole_name",
+        "_template",
+        "group",
+        "pattern",
+    )
 
-    def __init__(self, config: RuleConfig) -> None:
+    def __init__(self, config: RuleConfig, declaring: Declaring | None) -> None:
         self._config = config
         self.group = config.group or ""
+        self._declaring = declaring
         self.pattern = re.compile(config.pattern) if config.pattern is not None else None
         self._template = Template(config.event) if config.event is not None else None
         self._names = self._template.names if self._template else ()
@@ -57,32 +67,45 @@ class _Rule:
             return False
         return config.logger is None or _is_below(name, config.logger)
 
-    def match(self, fields: _Fields) -> tuple[bool, object, object]:
-        """Return whether the rule matches, and the ID and count if it counts an event."""
-        if any(fields.get(name) is _MISSING for name in self._config.has):
-            return False, _MISSING, 0
+    def match(self, fields: Fields) -> tuple[bool, object, object]:
+        """Return whether the rule matches, and the ID and count of the event that it counts."""
+        if any(fields.get(name) is MISSING for name in self._config.has):
+            return False, MISSING, 0
         if self.pattern is not None:
             found = self.pattern.search(fields.message())
             if found is None:
-                return False, _MISSING, 0
+                return False, MISSING, 0
             fields = fields.with_groups(found.groupdict())
-        if any(fields.get(name) is _MISSING for name in self._config.measure.values()):
-            return False, _MISSING, 0
+        if any(fields.get(name) is MISSING for name in self._config.measure.values()):
+            return False, MISSING, 0
         if self._template is None:
-            return True, _MISSING, 0
+            return True, MEASURED, 0
         event_id = self._event_id(self._template, fields)
         count = fields.get(self._count) if isinstance(self._count, str) else self._count
-        return event_id is not _MISSING and count is not _MISSING, event_id, count
+        return event_id is not MISSING and count is not MISSING, event_id, count
 
-    def _event_id(self, template: Template, fields: _Fields) -> object:
+    def _event_id(self, template: Template, fields: Fields) -> object:
         if template.literal is not None:
             return template.literal
         if self._sole_name is not None:
-            return fields.get(self._sole_name)
+            value = fields.get(self._sole_name)
+            if fields.is_sentence(value) and not _takes(self._declaring, value):
+                return MISSING
+            return value
         values = {name: fields.get(name) for name in self._names}
-        if any(value is _MISSING for value in values.values()):
-            return _MISSING
+        if any(value is MISSING for value in values.values()):
+            return MISSING
         return template.fill({name: _text(value) for name, value in values.items()})
+
+
+def _takes(group: Declaring | None, event_id: object) -> bool:
+    """Whether the group counts this ID: it declares it, or takes any."""
+    if group is None or group.auto_declare_events:
+        return True
+    try:
+        return group.declares(text_of(event_id))
+    except InvalidEvent:
+        return False
 
 
 def _text(value: object) -> str:
@@ -96,45 +119,6 @@ def _is_below(name: str, logger: str) -> bool:
     if "*" in logger or "?" in logger:
         return fnmatch.fnmatchcase(name, logger)
     return name == logger or name.startswith(logger + ".")
-
-
-class _Fields:
-    """A record's attributes, and the keys of its message where that is a mapping."""
-
-    __slots__ = ("_attributes", "_groups", "_message", "_record")
-
-    def __init__(self, record: logging.LogRecord) -> None:
-        self._record = record
-        self._attributes = record.__dict__
-        self._message: str | None = None
-        self._groups: Mapping[str, str | None] = {}
-
-    def get(self, name: str) -> object:
-        """Return the value of `name`, or _MISSING."""
-        if name in self._groups:
-            value = self._groups[name]
-            return _MISSING if value is None else value
-        if name in self._attributes:
-            return self._attributes[name]
-        message = self._record.msg
-        if isinstance(message, Mapping) and name in message:
-            return message[name]
-        return self.message() if name == "message" else _MISSING
-
-    def message(self) -> str:
-        """The start of the formatted message, which is formatted once."""
-        if self._message is None:
-            try:
-                self._message = self._record.getMessage()[:PATTERN_CHARACTERS]
-            except (TypeError, ValueError):  # arguments that do not fit the message
-                self._message = str(self._record.msg)[:PATTERN_CHARACTERS]
-        return self._message
-
-    def with_groups(self, groups: Mapping[str, str | None]) -> _Fields:
-        """The same fields with a pattern's named groups before them."""
-        fields = _Fields(self._record)
-        fields._message, fields._groups = self._message, groups
-        return fields
 
 
 class Rules:
@@ -151,11 +135,14 @@ class Rules:
         `begin` is called with the first record, whether it counts or not.
         """
         self._begin = begin
-        self._rules = None if rules is None else [_Rule(rule) for rule in rules]
+        self._groups = groups
+        self._rules = None
+        if rules is not None:
+            self._rules = [_Rule(rule, groups.get(rule.group or "")) for rule in rules]
         self._route = _Route(groups)
-        self._pairs: dict[tuple[str, int], Callable[[logging.LogRecord], Iterable[Counted]]] = {}
+        self._pairs: dict[tuple[str, int], Callable[[Record], Iterable[Counted]]] = {}
 
-    def counted_by(self, record: logging.LogRecord) -> Iterable[Counted]:
+    def counted_by(self, record: Record) -> Iterable[Counted]:
         """Return what the record counts. May raise what the record's own objects raise."""
         try:
             count = self._pairs[record.name, record.levelno]
@@ -163,8 +150,22 @@ class Rules:
             count = self._decide(record.name, record.levelno)
         return count(record)
 
-    def _decide(self, name: Any, level: Any) -> Callable[[logging.LogRecord], Iterable[Counted]]:
-        count: Callable[[logging.LogRecord], Iterable[Counted]]
+    def name(self, record: Record) -> tuple[str, str] | None:
+        """Return group and event ID of the first rule that matches and counts an event.
+
+        None where there is none. May raise what the record's own objects raise.
+        """
+        for group, event_id, _ in self.counted_by(record):
+            if event_id is MEASURED:
+                continue
+            with contextlib.suppress(InvalidEvent):
+                text = text_of(event_id)
+                if self._rules is not None or _takes(self._groups[group], text):
+                    return group, text
+        return None
+
+    def _decide(self, name: Any, level: Any) -> Callable[[Record], Iterable[Counted]]:
+        count: Callable[[Record], Iterable[Counted]]
         key = name, level
         if type(name) is not str or not isinstance(level, int):
             name, level = str(name), 0  # a record made by hand can have anything there
@@ -189,7 +190,7 @@ def is_own(name: str) -> bool:
     return name == OWN_LOGGER or name.startswith(OWN_LOGGER + ".")
 
 
-def _nothing(record: logging.LogRecord) -> Iterable[Counted]:  # noqa: ARG001 - as its siblings
+def _nothing(record: Record) -> Iterable[Counted]:  # noqa: ARG001 - as its siblings
     return ()
 
 
@@ -201,8 +202,8 @@ class _Matcher:
     def __init__(self, rules: Sequence[_Rule]) -> None:
         self._rules = tuple(rules)
 
-    def __call__(self, record: logging.LogRecord) -> Iterator[Counted]:
-        fields = _Fields(record)
+    def __call__(self, record: Record) -> Iterator[Counted]:
+        fields = Fields(record)
         failure: Exception | None = None
         for rule in self._rules:
             try:
@@ -210,7 +211,7 @@ class _Matcher:
             except Exception as error:  # noqa: BLE001 - an attribute can raise anything
                 failure = error
                 continue
-            if event_id is not _MISSING and matches:
+            if event_id is not MISSING and matches:
                 yield rule.group, event_id, count
             if matches and rule.stops:
                 break
@@ -232,20 +233,22 @@ class _Route:
     def __init__(self, groups: Mapping[str, Declaring]) -> None:
         self._groups = groups
         self._first = list(groups)[:1]
-        auto = [name for name, group in groups.items() if group.auto_declare_events]
+        self._auto = [name for name, group in groups.items() if group.auto_declare_events][:1]
         # Without a group that takes any ID, the first one says that it does not know this one.
-        self._fallback = auto[:1] or self._first
+        self._fallback = self._auto or self._first
 
-    def counted_by(self, record: logging.LogRecord) -> Iterator[Counted]:
-        fields = _Fields(record)
-        event_id = fields.get("event")
-        if event_id is _MISSING:
+    def counted_by(self, record: Record) -> Iterator[Counted]:
+        fields = Fields(record)
+        event_id, named = fields.get("event"), fields.get("event_group")
+        if event_id is MISSING:
+            event_id, named = fields.named_by_filter("event"), fields.named_by_filter("event_group")
+        if event_id is MISSING:
             return
         count = fields.get("event_count")
-        n = 1 if count is _MISSING else count
-        named = fields.get("event_group")
-        if named is _MISSING or named is None:
-            for group in self._declaring(event_id) or self._fallback:
+        n = 1 if count is MISSING else count
+        if named is MISSING or named is None:
+            otherwise = self._auto if fields.is_sentence(event_id) else self._fallback
+            for group in self._declaring(event_id) or otherwise:
                 yield group, event_id, n
         elif isinstance(named, str) and named in self._groups:
             yield named, event_id, n

@@ -13,7 +13,7 @@ from ecl_logging.problems import Problems, shown
 from ecl_logging.rule_checks import RULE_KEYS, check_level, check_rule
 from ecl_logging.settings import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
 
-__all__ = ["check_arguments", "check_groups", "check_rules", "check_section"]
+__all__ = ["check_arguments", "check_groups", "check_names", "check_rules", "check_section"]
 
 _SECTION_KEYS = ("groups", "prefix", "redis", "rules", "spool", "store")
 _GROUP_KEYS = (
@@ -75,8 +75,7 @@ def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML ca
     `unknown`: arguments that it does not have; `known`: the names of those that it has.
     """
     problems = Problems("ecl")
-    for name in unknown:
-        problems.add_unknown("", "argument", name, known)
+    _names(problems, unknown, known)
     number = check_level(problems, "level", level)
     _seconds(problems, "sync_interval", sync_interval)
     if sync_limit is not None:
@@ -84,6 +83,18 @@ def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML ca
     event_ids = () if unmatched is None else _event_ids(problems, "unmatched", [unmatched])
     problems.raise_if_any()
     return number or 0, event_ids[0] if event_ids else None
+
+
+def check_names(unknown: Collection[str], *, known: Collection[str]) -> None:
+    """Raise ConfigError for arguments that there are not, with the nearest ones that there are."""
+    problems = Problems("ecl")
+    _names(problems, unknown, known)
+    problems.raise_if_any()
+
+
+def _names(problems: Problems, unknown: Collection[str], known: Collection[str]) -> None:
+    for name in unknown:
+        problems.add_unknown("", "argument", name, known)
 
 
 def _store(problems: Problems, values: Mapping[str, object]) -> StoreAddress | None:

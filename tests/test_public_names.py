@@ -45,8 +45,10 @@ LAYERS = [
     ["stretches", "batches", "outage", "definitions", "sender"],
     ["ticker", "lifetime", "flusher", "views"],
     ["counter"],
-    ["groups", "event_group", "rules"],
-    ["handlers", "tools"],
+    ["event_group", "fields"],
+    ["groups", "rules"],
+    ["record_counter"],
+    ["handlers", "filters", "processors", "testing", "pytest_plugin", "tools"],
 ]
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecl_logging.config import config_from
-from ecl_logging.rules import Counted, Rules
+from ecl_logging.rules import MEASURED, Counted, Rules
 
 ANY = {"intervals": ["1m"], "auto_declare_events": True}
 
@@ -116,7 +116,7 @@ def test_a_rule_with_a_measure_and_no_event_counts_nothing_but_can_stop():
         {"group": "g", "event": "rest"},
     ]
 
-    assert counted(rules, record(duration=0.1)) == []
+    assert counted(rules, record(duration=0.1)) == [("g", MEASURED, 0)]
     assert counted(rules, record()) == [("g", "rest", 1)]
 
 

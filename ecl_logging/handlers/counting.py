@@ -7,7 +7,6 @@ handler is built.
 from __future__ import annotations
 
 import logging
-import sys
 from threading import get_ident
 
 TYPE_CHECKING = False
@@ -59,10 +58,9 @@ class CountingHandler(logging.Handler):
         ID that counts the records that no rule matched, in the first group. Any other
         argument is a ConfigError, told with the nearest one that there is.
         """
-        from ecl_logging.errors import ConfigError
-        from ecl_logging.handlers.building import build_counter
+        from ecl_logging.record_counter import build_counter, refused_aloud
 
-        try:
+        with refused_aloud():
             counter, number = build_counter(
                 ecl,
                 config=config,
@@ -76,10 +74,6 @@ class CountingHandler(logging.Handler):
                 sync_limit=sync_limit,
                 unknown=unknown,
             )
-        except ConfigError as error:
-            if sys.stderr is not None:
-                print(f"ecl_logging: {error}", file=sys.stderr)
-            raise
         super().__init__(number)
         self._owns_ecl = ecl is None
         self._count = counter.count

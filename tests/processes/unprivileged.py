@@ -16,7 +16,7 @@ import sys
 import unicodedata  # noqa: F401
 
 import ecl_logging.handlers
-import ecl_logging.handlers.building
+import ecl_logging.record_counter
 import ecl_logging.stores.sqlite.store
 import ecl_logging.tools.read
 

@@ -1,14 +1,18 @@
-"""What every handler, filter and processor of ours is built from: its leading arguments."""
+"""RecordCounter: counts records by rules. Handlers, filters and processors are built from here.
+
+All of them have the same leading arguments, and are refused in the same words.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ecl_logging.config import config_from
 from ecl_logging.errors import ConfigError
+from ecl_logging.fields import Record
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
 from ecl_logging.problems import checked_together
@@ -16,22 +20,12 @@ from ecl_logging.rules import Rules, is_own
 from ecl_logging.sender import flushing_threads
 from ecl_logging.settings import RuleConfig
 from ecl_logging.stores import check_store
-from ecl_logging.validation import check_arguments, check_rules
+from ecl_logging.validation import check_arguments, check_names, check_rules
 
-__all__ = ["RecordCounter", "build_counter"]
+__all__ = ["RecordCounter", "build_counter", "build_rules", "refused_aloud"]
 
-_ARGUMENTS = (
-    "config",
-    "ecl",
-    "groups",
-    "level",
-    "redis",
-    "rules",
-    "store",
-    "sync_interval",
-    "sync_limit",
-    "unmatched",
-)
+_LEADING = ("config", "ecl", "groups", "redis", "rules", "store")
+_COUNTING = (*_LEADING, "level", "sync_interval", "sync_limit", "unmatched")
 
 
 class RecordCounter:
@@ -55,12 +49,12 @@ class RecordCounter:
             self._first.expect([unmatched])
         self.count = self._count_all if unmatched is None else self._count_or_unmatched
 
-    def _count_all(self, record: logging.LogRecord) -> None:
+    def _count_all(self, record: Record) -> None:
         created = record.created
         for group, event_id, n in self._counted_by(record):
             self._arrive[group](event_id, n, created)
 
-    def _count_or_unmatched(self, record: logging.LogRecord) -> None:
+    def _count_or_unmatched(self, record: Record) -> None:
         is_counted = is_own(str(record.name))
         for group, event_id, n in self._counted_by(record):
             is_counted = True
@@ -68,16 +62,80 @@ class RecordCounter:
         if not is_counted and self._first is not None:
             self._first.arrive(self._unmatched, 1, record.created)
 
-    def count_failed(self, record: logging.LogRecord) -> None:
+    def count_failed(self, record: Record) -> None:
         """Count a record whose attributes raised, as an invalid value of the first group."""
+        created = None
+        with contextlib.suppress(Exception):  # it may be the time itself
+            created = record.created
+        self.count_invalid("raises when it is looked at", whole_seconds(created))
+
+    def count_invalid(self, reason: str, created: float) -> None:
+        """Count what is no event as an invalid value of the first group."""
         if self._first is not None:
-            created = None
-            with contextlib.suppress(Exception):  # it may be the time itself
-                created = record.created
-            self._first.arrive_invalid("raises when it is looked at", whole_seconds(created))
+            self._first.arrive_invalid(reason, created)
 
 
 def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can say
+    ecl: EventCountLogger | None,
+    *,
+    level: object,
+    unmatched: object,
+    sync_interval: Any,
+    sync_limit: Any,
+    unknown: Mapping[str, object],
+    **leading: object,
+) -> tuple[RecordCounter, int]:
+    """Return what counts records for these arguments, and the level that they mean.
+
+    Raises ConfigError with every problem there is; does no I/O.
+    """
+    (counting, rules), (number, event_id) = checked_together(
+        lambda: _logger_and_rules(ecl, **leading),
+        lambda: check_arguments(
+            level=level,
+            sync_interval=sync_interval,
+            sync_limit=sync_limit,
+            unmatched=unmatched,
+            unknown=unknown,
+            known=_COUNTING,
+        ),
+    )
+    for group in counting._counters.values():
+        group.batch_by(sync_interval, sync_limit)
+    return RecordCounter(counting, rules, event_id), number
+
+
+def build_rules(
+    ecl: EventCountLogger | None,
+    *,
+    unknown: Mapping[str, object],
+    known: Sequence[str],
+    **leading: object,
+) -> tuple[EventCountLogger, Rules]:
+    """Return the rules that these arguments mean, and the logger whose groups they count in.
+
+    `known`: the arguments that there are beside the leading ones. Raises ConfigError with every
+    problem there is; does no I/O.
+    """
+    (counting, rules), _ = checked_together(
+        lambda: _logger_and_rules(ecl, **leading),
+        lambda: check_names(unknown, known=(*_LEADING, *known)),
+    )
+    return counting, Rules(rules, counting._counters)
+
+
+@contextlib.contextmanager
+def refused_aloud() -> Iterator[None]:
+    """Write what a ConfigError says to stderr as well: servers such as gunicorn hide it."""
+    try:
+        yield
+    except ConfigError as error:
+        if sys.stderr is not None:
+            print(f"ecl_logging: {error}", file=sys.stderr)
+        raise
+
+
+def _logger_and_rules(  # noqa: PLR0913 - as above
     ecl: EventCountLogger | None,
     *,
     config: object,
@@ -85,43 +143,11 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
     groups: object,
     rules: object,
     redis: object,
-    level: object,
-    unmatched: object,
-    sync_interval: Any,
-    sync_limit: Any,
-    unknown: Mapping[str, object],
-) -> tuple[RecordCounter, int]:
-    """Return what counts records for these arguments, and the level that they mean.
-
-    Raises ConfigError with every problem there is; does no I/O.
-    """
-
-    def logger() -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
-        if ecl is None:
-            return _new_logger(config, groups, rules, redis, store)
+) -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
+    if ecl is not None:
         if not (config is store is groups is redis is None):
             raise ConfigError("ecl: takes the place of config, store, groups and redis; give one")
         return _given_logger(ecl, rules)
-
-    (counting, own_rules), (number, event_id) = checked_together(
-        logger,
-        lambda: check_arguments(
-            level=level,
-            sync_interval=sync_interval,
-            sync_limit=sync_limit,
-            unmatched=unmatched,
-            unknown=unknown,
-            known=_ARGUMENTS,
-        ),
-    )
-    for group in counting._counters.values():
-        group.batch_by(sync_interval, sync_limit)
-    return RecordCounter(counting, own_rules, event_id), number
-
-
-def _new_logger(
-    config: object, groups: object, rules: object, redis: object, store: object
-) -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
     section, given = checked_together(
         lambda: config_from(config, groups=groups, rules=rules),
         lambda: check_store(store, redis),
