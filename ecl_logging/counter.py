@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ecl_logging.batches import CROWD, DRAIN_AT, Interrupted, Ledger, PendingCounts
 from ecl_logging.deadlines import STEP_SECONDS
@@ -28,14 +28,49 @@ class GroupCounter:
     def __init__(self, config: GroupConfig, flusher: Flusher) -> None:
         self.config = config
         self._flusher = flusher
+        self._limit: int | None = None
+        self._open()
+        self.is_direct = config.sync_interval is None and config.sync_limit is None
+        self.batch_by(None, None)
+
+    def _open(self) -> None:
+        """Begin with nothing pending, and with the store that the flusher has now."""
+        config, store = self.config, self._flusher.store
         self._pending = PendingCounts(
             config.intervals, config.events, any_id=config.auto_declare_events
         )
-        self._sender = Sender(config, self._pending, lambda: flusher.store, flusher.outage)
+        self._sender = Sender(config, self._pending, lambda: store, self._flusher.outage)
         self._arrivals = self._pending.arrivals
         self._append = self._arrivals.append
-        self.is_direct = config.sync_interval is None and config.sync_limit is None
-        self.batch_by(None, None)
+        self._pending.limit_to(self._limit)
+        self._begin()
+
+    def set_aside(self) -> Callable[[], None]:
+        """Begin anew, as if nothing had been counted; return what puts all back as it was.
+
+        What is pending waits until then.
+        """
+        names = ("_pending", "_sender", "_arrivals", "_append")
+        before = {name: getattr(self, name) for name in names}
+        wanted = self._sender.definition.wanted
+        self._open()
+        self._sender.definition.expect(wanted.events)
+
+        def put_back() -> None:
+            vars(self).update(before)
+            self._begin()
+
+        return put_back
+
+    @property
+    def name(self) -> str:
+        """The group's name."""
+        return self.config.name
+
+    @property
+    def flush_seconds(self) -> float:
+        """Seconds between two flushes."""
+        return self._period
 
     def batch_by(self, sync_interval: float | None, sync_limit: int | None) -> None:
         """Set how a handler's events are batched where the group's definition says nothing."""

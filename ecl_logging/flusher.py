@@ -36,6 +36,8 @@ _SERVERS = ("redis", "unix:")
 class _Counter(Protocol):
     """What is asked of the counter of a group."""
 
+    @property
+    def name(self) -> str: ...
     def is_due(self) -> bool: ...
     def seconds_to_flush(self) -> float: ...
     def flush(self, timeout: float | None = None) -> bool: ...
@@ -46,6 +48,7 @@ class _Counter(Protocol):
     def give_up(self, *, closed: bool) -> int: ...
     def is_interrupted(self) -> bool: ...
     def after_fork(self) -> None: ...
+    def set_aside(self) -> Callable[[], None]: ...
 
 
 class Flusher:
@@ -55,8 +58,7 @@ class Flusher:
 
     def __init__(self, store: Store, *, in_thread: bool = True) -> None:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
-        self.store = store
-        self.outage = Outage(hint="" if store.shown.startswith(_SERVERS) else _HINT)
+        self._use(store)
         self.counters: Sequence[_Counter] = ()
         self._ticker = Ticker(self._flush_due)
         if not in_thread:
@@ -65,6 +67,26 @@ class Flusher:
         watch(self)
         if has_ended():
             self.at_exit(spent=0.0, sharing=1)  # it is too late for a thread
+
+    def _use(self, store: Store) -> None:
+        self.store = store
+        self.outage = Outage(hint="" if store.shown.startswith(_SERVERS) else _HINT)
+
+    @contextlib.contextmanager
+    def counting_in(self, store: Store) -> Iterator[None]:
+        """Count in another store for the time of the block, beginning with nothing pending.
+
+        For tests. What was pending before goes to the store that it was meant for, afterwards.
+        """
+        before = self.store, self.outage
+        self._use(store)
+        put_back = [counter.set_aside() for counter in self.counters]
+        try:
+            yield
+        finally:
+            self.store, self.outage = before
+            for put in put_back:
+                put()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
@@ -126,6 +148,10 @@ class Flusher:
         At most `timeout` seconds, and at the end at most what is left of its time.
         """
         return self._flush_by(self._flush_all, timeout)
+
+    def flush_here(self, timeout: float) -> bool:
+        """Do so on this thread, without the other one. For tests."""
+        return self._flush_all(timeout)
 
     def flush_one(self, counter: _Counter, timeout: float | None) -> bool:
         """Do so with one counter."""

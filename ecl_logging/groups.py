@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, overload
 
 from ecl_logging import notices
 from ecl_logging.batches import DROP_REASONS
@@ -17,6 +17,7 @@ from ecl_logging.definitions import group_config
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher
 from ecl_logging.problems import checked_together
+from ecl_logging.rotations import RotationFunction, Rotations
 from ecl_logging.settings import Config, GroupConfig, RuleConfig
 from ecl_logging.stores import check_store, open_chosen_store
 from ecl_logging.validation import check_groups
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ecl_logging.stores.protocols import Store
 
 __all__ = ["DummyEventGroup", "EventCountLogger", "EventGroup"]
+
+_Function = TypeVar("_Function", bound=RotationFunction)
 
 
 class Telemetry(TypedDict):
@@ -105,7 +108,6 @@ class EventCountLogger:
         return logger
 
     def _open(self, store: Store) -> None:
-        self.store = store
         self._rules: tuple[RuleConfig, ...] | None = None  # of a file; for handlers
         self._flusher = Flusher(store)
         self._unknown_groups: set[str] = set()
@@ -118,10 +120,16 @@ class EventCountLogger:
         self._groups = {
             name: EventGroup(counter, self._flusher) for name, counter in self._counters.items()
         }
+        self._rotations = Rotations(self._groups)
 
     def _remembered(self) -> dict[str, GroupConfig]:
         definitions = (self.store.definition(name) for name in self.store.groups())
         return {d.group: group_config(d) for d in definitions if d is not None}
+
+    @property
+    def store(self) -> Store:
+        """Where the counts are."""
+        return self._flusher.store
 
     # --- groups
 
@@ -168,6 +176,27 @@ class EventCountLogger:
             lines.append(f"group {counter.config.name}: {counter.config}")
         return "\n".join(lines)
 
+    def on_rotation(self, function: _Function) -> _Function:
+        """Have `function(group, interval, start, counts)` called for each finished bucket.
+
+        ::
+
+            @ecl.on_rotation
+            def report(group: str, interval: str, start: int, counts: dict[str, int]) -> None: ...
+
+        For every bucket of every interval of each group that is over from now on, once, the
+        oldest first: when its counts have settled, which is a flush interval and a second after
+        its end. `start` is its Unix time, `counts` are those of all programs, declared IDs also
+        at zero. While the store is away, buckets wait, up to the group's `history`.
+
+        Functions are called in a thread of their own, one at a time, in this process only: a
+        forked child has none, and what calls them in one process of many is registered there. One
+        that raises is told once in a warning, and called again for the next bucket. They end with
+        `close`, and with the process. Returns the function.
+        """
+        self._rotations.add(function)
+        return function
+
     # --- sending and ending
 
     @property
@@ -192,6 +221,7 @@ class EventCountLogger:
         Takes `timeout` seconds at most (`exit_timeout` by default). What could not be sent is
         dropped as `shutdown`, with a warning; what is logged later is dropped as `closed`.
         """
+        self._rotations.stop()
         self._flusher.close(timeout)
 
     # --- looking at it

@@ -17,7 +17,7 @@ from ecl_logging.notices import warn
 from ecl_logging.sender import flushing_threads
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["arm_exit_hooks", "has_ended", "watch"]
+__all__ = ["arm_exit_hooks", "has_ended", "watch", "watched"]
 
 
 class _Watched(Protocol):
@@ -35,6 +35,11 @@ _has_ended = False
 def watch(flusher: _Watched) -> None:
     """Tell `flusher` of forks and of the end of the process, for as long as it lives."""
     _watched.add(flusher)
+
+
+def watched() -> list[_Watched]:
+    """Everybody who is told, at this moment."""
+    return _watched.alive()
 
 
 def has_ended() -> bool:

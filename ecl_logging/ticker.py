@@ -29,8 +29,12 @@ class Ticker:
     fork afterwards. Thread safe, and safe in signal handlers.
     """
 
-    def __init__(self, tick: Callable[[], float]) -> None:
+    def __init__(
+        self, tick: Callable[[], float], *, name: str = "ecl-flusher", work: str = "flushing"
+    ) -> None:
+        """`name` is the thread's; `work`, what has failed when `tick` raises."""
         self._tick = tick
+        self._name, self._work = name, work
         self.reset()
 
     def reset(self) -> None:
@@ -49,7 +53,7 @@ class Ticker:
             return False  # at the end, or another thread is at it
         try:
             if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="ecl-flusher", daemon=True)
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 thread.start()
                 self._thread = thread
             return True
@@ -113,7 +117,7 @@ class Ticker:
         try:
             return work()
         except BaseException as error:  # noqa: BLE001 - the thread must outlive any surprise
-            warn(f"flushing failed with {type(error).__name__}: {error}; trying on")
+            warn(f"{self._work} failed with {type(error).__name__}: {error}; trying on")
             return None
 
 

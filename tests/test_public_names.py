@@ -45,7 +45,7 @@ LAYERS = [
     ["stretches", "batches", "outage", "definitions", "sender"],
     ["ticker", "lifetime", "flusher", "views"],
     ["counter"],
-    ["event_group", "fields"],
+    ["event_group", "rotations", "fields"],
     ["groups", "rules"],
     ["record_counter"],
     ["handlers", "filters", "processors", "testing", "pytest_plugin", "tools"],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from ecl_logging.addresses import StoreAddress, choose_address, embedded_path, parse_address
 from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.stores.protocols import Store
 
-__all__ = ["check_store", "open_chosen_store", "open_store"]
+__all__ = ["check_store", "every_store_is", "open_chosen_store", "open_store"]
 
 _shared_memory: dict[str, Store] = {}
+_stand_in: Store | None = None
 
 
 def open_store(store: object) -> Store:
@@ -23,7 +27,7 @@ def open_store(store: object) -> Store:
     with the place itself is told by the first use.
     """
     if isinstance(store, Store):
-        return store
+        return _stand_in or store
     try:
         return _open(parse_address(store), "")
     except ValueError as error:
@@ -38,7 +42,7 @@ def open_chosen_store(
     `prefix` is put before all keys, in a Redis.
     """
     if isinstance(argument, Store):
-        return argument
+        return _stand_in or argument
     try:
         return _open(choose_address(argument, configured), prefix)
     except ValueError as error:
@@ -54,7 +58,20 @@ def check_store(store: object, redis: object) -> object:
     return given
 
 
+@contextlib.contextmanager
+def every_store_is(store: Store) -> Iterator[None]:
+    """Have every store that is opened in the block be this one, whatever was asked for."""
+    global _stand_in  # noqa: PLW0603 - what is opened anywhere in the process
+    before, _stand_in = _stand_in, store
+    try:
+        yield
+    finally:
+        _stand_in = before
+
+
 def _open(address: StoreAddress, prefix: str) -> Store:
+    if _stand_in is not None:
+        return _stand_in
     if address.kind == "redis":
         return _open_redis(address, prefix)
     if address.kind == "memory":

@@ -1,0 +1,108 @@
+"""Rotations: tells functions of the program of each finished bucket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from ecl_logging.deadlines import STEP_SECONDS
+from ecl_logging.errors import StoreError
+from ecl_logging.event_group import EventGroup
+from ecl_logging.intervals import Interval
+from ecl_logging.lifetime import watch
+from ecl_logging.notices import warn
+from ecl_logging.ticker import Ticker
+
+__all__ = ["RotationFunction", "Rotations"]
+
+RotationFunction = Callable[[str, str, int, dict[str, int]], object]
+"""Called with group, interval, start (Unix seconds) and event ID -> count."""
+
+_SETTLING_SECONDS = 1.0  # beside a flush interval: the time that a flush may take
+_PAUSE = 1.0  # seconds, before the store is asked again
+_LONGEST_PAUSE = 60.0
+_PATIENCE_AT_END = 1.0
+_MAX_FAILURES = 100  # that are told
+
+
+class Rotations:
+    """Calls functions for the buckets of some groups, in a thread of its own. Thread safe."""
+
+    is_used = False  # has nothing to send at the end
+
+    def __init__(
+        self, groups: Mapping[str, EventGroup], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._groups = groups
+        self._clock = clock
+        self._ticker = Ticker(self.tick, name="ecl-rotations", work="looking for finished buckets")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._functions: list[RotationFunction] = []
+        self._since = 0.0
+        self._told: dict[tuple[str, int], int] = {}  # the start of the bucket told last
+        self._failures: set[str] = set()
+
+    def add(self, function: RotationFunction) -> None:
+        """Call `function` for the buckets that are over from now on."""
+        if not callable(function):
+            raise TypeError("on_rotation takes a function(group, interval, start, counts)")
+        if not self._functions:
+            self._since = self._clock()
+            watch(self)
+        self._functions.append(function)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Call nothing any more; wait a little for a call that is under way."""
+        self._ticker.stop(_PATIENCE_AT_END if self._functions else 0.0)
+
+    def at_exit(self, *, spent: float, sharing: int) -> None:
+        """Stop, before Python takes apart what the thread uses."""
+        self.stop()
+
+    def after_fork(self) -> None:
+        """Forget the functions, which are the parent's. Only assigns."""
+        self._ticker.reset()
+        self._begin()
+
+    def tick(self) -> float:
+        """Tell what there is to tell; return the seconds until there may be more."""
+        waits = [_LONGEST_PAUSE]
+        for group in self._groups.values():
+            try:
+                waits.append(self._tell_of(group))
+            except StoreError:  # of which the flusher warns
+                waits.append(_PAUSE)
+        return min(waits)
+
+    def _tell_of(self, group: EventGroup) -> float:
+        if not group.sync(STEP_SECONDS):
+            return _PAUSE  # what this process has pending would be missing
+        intervals = group._definition().intervals
+        return min(self._tell_of_interval(group, interval) for interval in intervals)
+
+    def _tell_of_interval(self, group: EventGroup, interval: Interval) -> float:
+        now, seconds, key = self._clock(), interval.seconds, (group.name, interval.seconds)
+        settling = group._counter.flush_seconds + _SETTLING_SECONDS
+        newest = interval.start_of(int(now - settling)) - seconds
+        told = self._told.setdefault(key, interval.start_of(int(self._since)) - seconds)
+        if newest > told:
+            # One more than there should be: the store's clock may be in the next bucket already.
+            for start, counts in group.get_history(interval.text, (newest - told) // seconds + 1):
+                if self._told[key] < start <= newest:
+                    self._told[key] = start
+                    self._call(group.name, interval.text, start, counts)
+        wait = self._told[key] + 2 * seconds + settling - now
+        return wait if wait > 0 else _PAUSE
+
+    def _call(self, group: str, interval: str, start: int, counts: dict[str, int]) -> None:
+        for function in list(self._functions):
+            try:
+                function(group, interval, start, dict(counts))
+            except Exception as error:  # noqa: BLE001 - the others are to be called all the same
+                failure = f"{function!r} of on_rotation failed with {type(error).__name__}: {error}"
+                if failure not in self._failures and len(self._failures) < _MAX_FAILURES:
+                    self._failures.add(failure)
+                    warn(f"{failure}; it is called again for the next bucket")

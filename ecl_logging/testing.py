@@ -1,0 +1,109 @@
+"""For tests of programs that count: what was counted, with no store, no file and no waiting.
+
+With pytest, the fixture `ecl_counts` is there once the library is installed::
+
+    def test_a_sale_is_counted(ecl_counts):
+        sell("apple")
+
+        assert ecl_counts("orders") == {"paid": 1}
+
+Elsewhere `capture_counts` is a context manager that gives the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import overload
+
+from ecl_logging.errors import ConfigError
+from ecl_logging.flusher import Flusher
+from ecl_logging.lifetime import watched
+from ecl_logging.stores import every_store_is
+from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.stores.protocols import APPLIED, Batch, Reply
+
+__all__ = ["CapturedCounts", "capture_counts"]
+
+_PATIENCE = 10.0  # seconds; another thread may be at the same flush
+
+
+@contextlib.contextmanager
+def capture_counts() -> Iterator[CapturedCounts]:
+    """Have everything that is counted in the block go to one private memory store.
+
+    So every handler, processor and EventCountLogger of the process counts there, those that were
+    made before, too, whatever store they name. It begins empty. Afterwards those go on with
+    their own stores, where nothing of the block has arrived; one that was made in the block keeps
+    the memory store. Child processes count nothing that is seen here. Blocks can be nested.
+    """
+    store = _RememberingStore()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(every_store_is(store))
+        for flusher in _flushers():
+            stack.enter_context(flusher.counting_in(store))
+        yield CapturedCounts(store)
+
+
+class CapturedCounts:
+    """What has been counted: call it with a group's name. Thread safe."""
+
+    def __init__(self, store: _RememberingStore) -> None:
+        self._store = store
+
+    @overload
+    def __call__(self) -> dict[str, dict[str, int]]: ...
+
+    @overload
+    def __call__(self, group: str) -> dict[str, int]: ...
+
+    def __call__(self, group: str | None = None) -> dict[str, int] | dict[str, dict[str, int]]:
+        """Return event ID -> count in a group; without one, that of every group that has counts.
+
+        Whatever their intervals, and whatever time the records had; IDs that were not counted
+        are not there. Raises ConfigError for a group that no program in this process has.
+        """
+        known = self._flushed()
+        totals = self._store.totals()
+        if group is None:
+            return totals
+        if group not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise ConfigError(f"nobody counts in a group {group!r}; there are {names}")
+        return totals.get(group, {})
+
+    def _flushed(self) -> set[str]:
+        """Have everything sent; return the names of all groups."""
+        known = set(self._store.groups())
+        for flusher in _flushers():
+            if flusher.store is self._store:
+                flusher.flush_here(_PATIENCE)
+                known.update(counter.name for counter in flusher.counters)
+        return known
+
+
+class _RememberingStore(MemoryStore):
+    """A store that remembers for good what was counted in it, late or early."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembering = threading.Lock()
+        self._totals: dict[str, Counter[str]] = {}
+
+    def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
+        reply = super().apply(batch, timeout=timeout)
+        if reply.status == APPLIED:
+            events = {cell: n for cell, n in batch.counts.items() if cell[0] != "@"}
+            with self._remembering:
+                self._totals.setdefault(batch.group, Counter()).update(events)
+        return reply
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        with self._remembering:
+            return {group: dict(sorted(counts.items())) for group, counts in self._totals.items()}
+
+
+def _flushers() -> list[Flusher]:
+    return [f for f in watched() if isinstance(f, Flusher) and not f.is_closed]
