@@ -80,10 +80,8 @@ class CountingProcessor:
 
     def _count(self, logger: Any, method_name: str, event_dict: object, now: float) -> None:
         if not isinstance(event_dict, Mapping):
-            self._counter.count_invalid(
-                "has been rendered when it comes to CountingProcessor, which stands before that",
-                now,
-            )
+            reason = "comes rendered: CountingProcessor has to stand before the renderer"
+            self._counter.count_invalid(reason, now)
             return
         level = _level_of(event_dict.get("level"), method_name)
         if level >= self._level:
