@@ -56,8 +56,8 @@ class EventFilter(logging.Filter):
                 groups=groups,
                 rules=rules,
                 redis=redis,
+                flags={"require": require},
                 unknown=unknown,
-                known=["require"],
             )
         self._require = require
 

@@ -20,7 +20,7 @@ from ecl_logging.rules import Rules, is_own
 from ecl_logging.sender import flushing_threads
 from ecl_logging.settings import RuleConfig
 from ecl_logging.stores import check_store
-from ecl_logging.validation import check_arguments, check_names, check_rules
+from ecl_logging.validation import check_arguments, check_filter_arguments, check_rules
 
 __all__ = ["RecordCounter", "build_counter", "build_rules", "refused_aloud"]
 
@@ -108,18 +108,18 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
 def build_rules(
     ecl: EventCountLogger | None,
     *,
+    flags: Mapping[str, object],
     unknown: Mapping[str, object],
-    known: Sequence[str],
     **leading: object,
 ) -> tuple[EventCountLogger, Rules]:
     """Return the rules that these arguments mean, and the logger whose groups they count in.
 
-    `known`: the arguments that there are beside the leading ones. Raises ConfigError with every
-    problem there is; does no I/O.
+    `flags`: what there is beside the leading arguments. Raises ConfigError with every problem
+    there is; does no I/O.
     """
     (counting, rules), _ = checked_together(
         lambda: _logger_and_rules(ecl, **leading),
-        lambda: check_names(unknown, known=(*_LEADING, *known)),
+        lambda: check_filter_arguments(flags, unknown, known=(*_LEADING, *flags)),
     )
     return counting, Rules(rules, counting._counters)
 

@@ -13,7 +13,13 @@ from ecl_logging.problems import Problems, shown
 from ecl_logging.rule_checks import RULE_KEYS, check_level, check_rule
 from ecl_logging.settings import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
 
-__all__ = ["check_arguments", "check_groups", "check_names", "check_rules", "check_section"]
+__all__ = [
+    "check_arguments",
+    "check_filter_arguments",
+    "check_groups",
+    "check_rules",
+    "check_section",
+]
 
 _SECTION_KEYS = ("groups", "prefix", "redis", "rules", "spool", "store")
 _GROUP_KEYS = (
@@ -85,10 +91,15 @@ def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML ca
     return number or 0, event_ids[0] if event_ids else None
 
 
-def check_names(unknown: Collection[str], *, known: Collection[str]) -> None:
-    """Raise ConfigError for arguments that there are not, with the nearest ones that there are."""
+def check_filter_arguments(
+    flags: Mapping[str, object], unknown: Collection[str], *, known: Collection[str]
+) -> None:
+    """Check what a filter is given beside the section: flags, and arguments that it has not."""
     problems = Problems("ecl")
     _names(problems, unknown, known)
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            problems.add(name, f"{shown(value)} is neither true nor false")
     problems.raise_if_any()
 
 
