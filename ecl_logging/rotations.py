@@ -89,8 +89,9 @@ class Rotations:
         newest = interval.start_of(int(now - settling)) - seconds
         told = self._told.setdefault(key, interval.start_of(int(self._since)) - seconds)
         if newest > told:
-            # One more than there should be: the store's clock may be in the next bucket already.
-            for start, counts in group.get_history(interval.text, (newest - told) // seconds + 1):
+            # All that are over, and one more: the store's clock may be in the next one already.
+            n = (interval.start_of(int(now)) - told) // seconds
+            for start, counts in group.get_history(interval.text, n):
                 if self._told[key] < start <= newest:
                     self._told[key] = start
                     self._call(group.name, interval.text, start, counts)

@@ -245,7 +245,7 @@ def test_wrong_arguments_are_refused_aloud(capsys):
 
 
 def test_require_is_true_or_false():
-    with pytest.raises(ConfigError, match="^ecl: require: 'yes' is neither true nor false$"):
+    with pytest.raises(ConfigError, match="require: 'yes' is neither true nor false"):
         EventFilter(groups=GROUPS, require="yes")
 
 

@@ -166,6 +166,36 @@ def test_an_attribute_goes_before_a_key_of_the_message():
     assert ids({}, record(msg={"event": "from msg"}, event="from extra")) == ["from extra"]
 
 
+def test_a_pattern_searches_the_event_of_a_mapping_message():
+    rule = {"pattern": r"^took (?P<ms>\d+)$", "event": "ms{ms}"}
+
+    assert ids(rule, record(msg={"user": "ann", "event": "took 7"})) == ["ms7"]
+    assert ids(rule, record(msg={"user": "ann", "message": "took 7"})) == ["ms7"]
+    assert ids({"pattern": "ann", "event": "a"}, record(msg={"user": "ann"})) == ["a"]
+
+
+def test_message_is_the_message_whatever_a_formatter_has_left():
+    rule = {"event": "{message}"}
+    one, formatted = record(msg="%d sold", args=(3,)), record(msg={"event": "sold"})
+    logging.Formatter().format(formatted)
+
+    assert ids(rule, one, formatted) == ["3 sold", "sold"]
+
+
+def test_a_sentence_is_an_id_only_in_a_group_that_knows_it():
+    groups = {"g": {"intervals": ["1m"], "events": ["paid"]}, "h": ANY}
+    config = config_from({"groups": groups, "rules": [{"group": "g"}, {"group": "h"}]})
+    rules = Rules(config.rules, config.groups)
+
+    def ids_of(**attributes: Any) -> list[tuple[str, object]]:
+        counted_by = rules.counted_by(record(**attributes))
+        return [(group, event_id) for group, event_id, _ in counted_by]
+
+    assert ids_of(msg={"event": "paid"}) == [("g", "paid"), ("h", "paid")]
+    assert ids_of(msg={"event": "thank you"}) == [("h", "thank you")]
+    assert ids_of(event="thank you") == [("g", "thank you"), ("h", "thank you")]
+
+
 # --- without rules
 
 
@@ -179,6 +209,14 @@ DECLARING = {
     "b": {"intervals": ["1m"], "events": ["x", "404"]},
     "any": ANY,
 }
+
+
+def test_without_rules_a_sentence_that_no_group_knows_counts_nothing():
+    declaring = {name: DECLARING[name] for name in ("a", "b")}
+
+    assert routed(declaring, msg={"event": "thank you"}) == []
+    assert routed(declaring, msg={"event": "404"}) == [("b", "404", 1)]
+    assert routed(DECLARING, msg={"event": "thank you"}) == [("any", "thank you", 1)]
 
 
 def test_without_rules_a_record_without_an_event_counts_nothing():
