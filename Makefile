@@ -1,7 +1,9 @@
-# make demo   the main job on real requests, in a virtual environment of its own
-# make test   lint, types, and all tests on every supported Python
+# make demo                 the main job on real requests, in a virtual environment of its own
+# make test                 lint, types, and all tests on every supported Python
+# make examples             all that is in examples/, one after the other
+# make example-django_site  one of them
 #
-# Both set up what they need. They work in a fresh clone, as any user.
+# All set up what they need. They work in a fresh clone, as any user.
 
 PYTHONS := 3.11 3.12 3.13
 # The newest redis-py is what all tests run with; these are tried with the Redis store.
@@ -9,10 +11,19 @@ REDIS_CLIENTS := 6.0.0 7.4.1 8.1.0+hiredis
 # The one that lints, checks types and runs the demonstration.
 PYTHON := python3
 
-.PHONY: demo test lint unit system-packages clean
+EXAMPLES := $(patsubst examples/%/run.py,example-%,$(wildcard examples/*/run.py))
+
+.PHONY: demo examples $(EXAMPLES) test lint unit system-packages clean
 
 demo: .venv/ready
 	.venv/bin/python examples/http_service/demo.py
+
+examples: $(EXAMPLES)
+
+$(EXAMPLES): example-%: .venv-examples/ready
+	.venv-examples/bin/python examples/$*/run.py
+
+example-two_machines: system-packages
 
 test: system-packages lint unit
 
@@ -28,14 +39,13 @@ unit: system-packages
 system-packages:
 	tests/install-system-packages
 
-.venv/ready: setup.cfg pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
-	touch $@
+.venv/ready: EXTRA := demo
+.venv-examples/ready: EXTRA := examples
+.venv-lint/ready: EXTRA := dev
 
-.venv-lint/ready: setup.cfg pyproject.toml
-	$(PYTHON) -m venv .venv-lint
-	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/ready .venv-examples/ready .venv-lint/ready: %/ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
 	touch $@
 
 clean:
