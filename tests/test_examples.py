@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging.config
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,7 @@ PROMISED: dict[str, Container[int]] = {
     "fastapi_uvicorn": [2 * 600],  # the shop's records, and those of uvicorn's access log
     # The answers, the loading of the app, and ten workers or more: they are replaced meanwhile.
     "flask_gunicorn": range(600 + 1 + 10, 700),
+    "log_files": [8 + 15 + 15 + 8 + 15],  # lines, and of two logs their levels
     "several_processes": [3 * 3 * 120 + 40],
     "two_machines": [2000 + 1500],
 }
@@ -61,6 +63,20 @@ def test_an_example_counts_every_record_once(name: str) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     rows = rows_of(done.stdout)
     assert sum(logged for _, logged, _ in rows) in PROMISED[name]
+    assert [row for row in rows if row[1] != row[2]] == []
+
+
+LOGHUB = os.environ.get("LOGHUB", "")
+
+
+@pytest.mark.skipif(not LOGHUB, reason="LOGHUB names no folder with logs of loghub")
+def test_the_logs_of_loghub_count_as_its_tables_say() -> None:
+    """Its logs are not ours to give away; so they come from a folder that LOGHUB names."""
+    done = run(EXAMPLES / "log_files" / "run.py", LOGHUB)
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    rows = rows_of(done.stdout)
+    assert sum(happened for _, happened, _ in rows) == 3 * 2000 + 2 * 2000
     assert [row for row in rows if row[1] != row[2]] == []
 
 

@@ -13,9 +13,7 @@ import logging
 import logging.config
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -41,7 +39,10 @@ def replay(
     level: str = "INFO",
     logger: str = "root",
 ) -> int:
-    """Log each line; return how many the pattern does not fit. The rest is for lines that lack it."""
+    """Log each line; return how many the pattern does not fit.
+
+    `level` and `logger` are those of lines that name none.
+    """
     unread = 0
     for line in lines:
         found = re.match(pattern, line)
