@@ -30,6 +30,8 @@ PROMISED: dict[str, Container[int]] = {
     "flask_gunicorn": range(600 + 1 + 10, 700),
     "log_files": [8 + 15 + 15 + 8 + 15],  # lines, and of two logs their levels
     "several_processes": [3 * 3 * 120 + 40],
+    "structlog_alone": [2 * 300],  # each event in its group, and by its level
+    "structlog_logging": [330 + 30 + 30 + 180],  # sentences by their level only
     "two_machines": [2000 + 1500],
 }
 
