@@ -31,6 +31,7 @@ class CountingHandler(logging.Handler):
 
     only_counts = True  # shows no record to anybody; see `notices`
     is_closed = False
+    _asked: tuple[object, ...] | None = None  # what count_logs made it of
 
     def __init__(  # noqa: PLR0913 - one argument for each thing that YAML can say
         self,
@@ -128,15 +129,18 @@ def count_logs(
     takes in records of `level` and above (INFO by default), and what was shown on stderr is
     still shown there: a handler for warnings is added, because Python's own last resort
     falls silent once there is any handler. Safe to call twice: the second call returns the
-    handler of the first.
+    handler of the first, and warns where it asks for another.
     """
     root = logging.getLogger()
+    asked = (ecl, level, arguments)
     for handler in root.handlers[:]:
         if isinstance(handler, CountingHandler):
             if not handler.is_closed:
+                _warn_of_other_arguments(handler, asked)
                 return handler
             root.removeHandler(handler)  # it counts no more
     counting = CountingHandler(ecl, level=logging.NOTSET if level is None else level, **arguments)
+    counting._asked = asked
     if not root.handlers:
         console = logging.StreamHandler()
         console.setLevel(logging.WARNING)
@@ -144,3 +148,10 @@ def count_logs(
         root.setLevel(logging.INFO if level is None else level)
     root.addHandler(counting)
     return counting
+
+
+def _warn_of_other_arguments(handler: CountingHandler, asked: tuple[object, ...]) -> None:
+    if asked not in ((None, None, {}), handler._asked):
+        from ecl_logging.notices import warn
+
+        warn("count_logs: the root logger has a counting handler; these arguments are not taken")

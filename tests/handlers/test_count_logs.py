@@ -56,6 +56,18 @@ def test_twice_is_once(monkeypatch):
     assert shown_at(root) == [logging.WARNING]
 
 
+def test_a_second_call_that_asks_for_something_else_is_warned_of(monkeypatch, warnings_told):
+    bare_root(monkeypatch)
+    handler = count_logs(store="memory://a")
+
+    assert count_logs(store="memory://a") is handler
+    assert warnings_told == []
+    assert count_logs(store="memory://b") is handler
+    assert warnings_told == [
+        "count_logs: the root logger has a counting handler; these arguments are not taken"
+    ]
+
+
 def test_logging_that_was_configured_stays_as_it_was(monkeypatch):
     root = bare_root(monkeypatch)
     mine = logging.StreamHandler()

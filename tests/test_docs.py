@@ -1,0 +1,60 @@
+"""What stands in docs/ is so: code runs, configurations are right, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ecl_logging.config import config_from
+
+pytestmark = pytest.mark.usefixtures("amid_a_minute")
+
+ROOT = Path(__file__).parents[1]
+PAGES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+
+
+def blocks(language: str) -> list[Any]:
+    return [
+        pytest.param(block, id=f"{name}-{number}")
+        for name, text in PAGES.items()
+        for number, block in enumerate(re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL))
+    ]
+
+
+# What imports nothing is a fragment: it shows a call.
+PROGRAMS = [block for block in blocks("python") if "import " in str(block.values)]
+
+
+@pytest.mark.parametrize("block", PROGRAMS)
+def test_code_runs_and_prints_what_its_comments_say(block: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_a_configuration_is_right(block: str) -> None:
+    section = yaml.safe_load(block).get("ecl", {})
+
+    assert config_from(section).groups
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", PAGES[name]):
+        page = ROOT / "docs" / (target or name)
+        assert page.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+            assert anchor[1:] in {
+                re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
+            }
