@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+import structlog
+
 from ecl_logging import (
     DummyEventGroup,
     EventCountLogger,
@@ -10,7 +14,10 @@ from ecl_logging import (
     count_logs,
     open_store,
 )
+from ecl_logging.filters import EventFilter
 from ecl_logging.handlers import CountingHandler
+from ecl_logging.processors import CountingProcessor
+from ecl_logging.testing import CapturedCounts, capture_counts
 
 
 def count() -> int:
@@ -34,3 +41,19 @@ def handle() -> bool:
         return handler.ecl.flush(timeout=1.0)
     except StoreUnavailable:
         return False
+
+
+def report(group: str, interval: str, start: int, counts: dict[str, int]) -> None:
+    """Take what `on_rotation` gives."""
+
+
+def look_on(ecl: EventCountLogger) -> dict[str, int]:
+    """Use what stands beside the handler."""
+    structlog.configure(processors=[CountingProcessor(ecl), structlog.dev.ConsoleRenderer()])
+    logging.getLogger().addFilter(EventFilter(ecl, require=True))
+    same = ecl.on_rotation(report)
+    same("g", "1m", 0, {})
+    with capture_counts() as counted:
+        captured: CapturedCounts = counted
+        everything: dict[str, dict[str, int]] = captured()
+    return everything["g"] | captured("g")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ecl_logging
-from ecl_logging import handlers
+from ecl_logging import filters, handlers, processors, testing
 
 PACKAGE = Path(ecl_logging.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -93,7 +93,7 @@ def test_another_name_is_an_attribute_error():
 
 
 def public_objects() -> Iterator[tuple[str, object]]:
-    for module in (ecl_logging, handlers):
+    for module in (ecl_logging, handlers, filters, processors, testing):
         for name in module.__all__:
             public = getattr(module, name)
             if isinstance(public, str):
