@@ -27,6 +27,7 @@ __all__ = ["Flusher"]
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
+_LONGEST_WAIT_FOR_THREAD = 5.0
 _IN_A_ROW = 0.5  # between two calls
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
@@ -55,18 +56,25 @@ class Flusher:
     """Flushes counters that share one store. Thread safe."""
 
     exit_timeout = 2.0  # seconds
+    is_used: bool
+    is_ending: bool
 
     def __init__(self, store: Store, *, in_thread: bool = True) -> None:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
         self._use(store)
         self.counters: Sequence[_Counter] = ()
-        self._ticker = Ticker(self._flush_due)
-        if not in_thread:
-            self._ticker.stop(0.0)
+        self._in_thread = in_thread
+        self._ticker = self._new_ticker()
         self._begin()
         watch(self)
         if has_ended():
             self.at_exit(spent=0.0, sharing=1)  # it is too late for a thread
+
+    def _new_ticker(self) -> Ticker:
+        ticker = Ticker(self._flush_due)
+        if not self._in_thread:
+            ticker.stop(0.0)
+        return ticker
 
     def _use(self, store: Store) -> None:
         self.store = store
@@ -76,17 +84,22 @@ class Flusher:
     def counting_in(self, store: Store) -> Iterator[None]:
         """Count in another store for the time of the block, beginning with nothing pending.
 
-        For tests. What was pending before goes to the store that it was meant for, afterwards.
+        For tests. What was pending before goes to the store that it was meant for, afterwards;
+        where there was nothing, that store is not touched.
         """
-        before = self.store, self.outage
+        before = self.store, self.outage, self._ticker, self.is_used
         self._use(store)
+        self._ticker, self.is_used = self._new_ticker(), False
         put_back = [counter.set_aside() for counter in self.counters]
         try:
             yield
         finally:
-            self.store, self.outage = before
+            self._ticker.stop(_LONGEST_WAIT_FOR_THREAD)
+            self.store, self.outage, self._ticker, self.is_used = before
             for put in put_back:
                 put()
+            if self.is_ending:
+                self._ticker.stop(0.0)
 
     def _begin(self) -> None:
         self._pid = os.getpid()

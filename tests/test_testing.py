@@ -132,10 +132,33 @@ def test_a_handler_that_was_made_before_counts_in_the_block_and_goes_on_afterwar
     handler.close()
 
 
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("ecl-")}
+
+
 def _minute(store: MemoryStore):
     definition = store.definition("g")
     assert definition is not None
     return definition.intervals[0]
+
+
+def test_a_store_for_which_there_is_nothing_is_not_touched():
+    """Also when the block is over: it may be the one that serves customers."""
+    store = FlakyStore()
+    store.is_away = True
+    touched: list[str] = []
+    store._reach = lambda: touched.append("touched")  # type: ignore[method-assign]
+    ecl = EventCountLogger(ANY, store=store)
+    handler = CountingHandler(ecl)
+    before = threads()
+    for _ in range(3):
+        with capture_counts() as counted:
+            handler.handle(logging.makeLogRecord({"event": "in between"}))
+            assert counted("g") == {"in between": 1}
+        assert threads() == before  # so nobody is there who would do it later
+    ecl.close()
+
+    assert touched == []
 
 
 def test_blocks_can_be_nested():
