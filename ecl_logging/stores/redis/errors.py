@@ -55,8 +55,11 @@ def translated(shown: str) -> Iterator[None]:
     except ResponseError as error:
         kind = StoreUnavailable if _is_not_now(error) else StoreError
         raise kind(f"{shown}: {_words(error)}") from error
-    except (DataError, UnicodeError) as error:
+    except DataError as error:
         raise StoreError(f"{shown}: {_words(error)}") from error
+    except UnicodeError:
+        # Python's words show a piece of what may be the password.
+        raise StoreError(f"{shown}: a password or name is no text that UTF-8 has") from None
     except OSError as error:  # such as TLS files that are not there
         raise StoreUnavailable(f"{shown}: {error.strerror or _words(error)}") from error
     except Exception as error:
