@@ -13,7 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MAX_SECONDS", "Interval", "bucket_start", "stretch_around", "whole_seconds"]
+__all__ = [
+    "MAX_SECONDS",
+    "Interval",
+    "NoInterval",
+    "bucket_start",
+    "stretch_around",
+    "whole_seconds",
+]
 
 MAX_SECONDS = 366 * 86400
 
@@ -22,6 +29,18 @@ _FORM = re.compile(r"([1-9][0-9]{0,9})([smhd])")
 
 # Beyond these a time stamp is no time, whatever made it; they keep integers small everywhere.
 _EARLIEST, _LATEST = 0, 2**40
+
+
+class NoInterval(ValueError):  # noqa: N818 - what the value is
+    """The value is no interval; `reason` says why, with nothing of the value in it."""
+
+    def __init__(self, value: object, reason: str) -> None:
+        try:
+            given = reprlib.repr(value)  # of bounded size, whatever it is
+        except ValueError:  # a number of thousands of digits
+            given = f"a very long {type(value).__name__}"
+        super().__init__(f"{given} {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +52,12 @@ class Interval:
 
     @classmethod
     def parse(cls, text: object) -> Interval:
-        """Read `<positive whole number><s|m|h|d>`, 1s to 366d; raise ValueError otherwise."""
+        """Read `<positive whole number><s|m|h|d>`, 1s to 366d; raise NoInterval otherwise."""
         if not isinstance(text, str) or (match := _FORM.fullmatch(text)) is None:
-            given = reprlib.repr(text)  # of bounded size, whatever it is
-            raise ValueError(f"{given} is not an interval; write <number><s|m|h|d>, such as 5m")
+            raise NoInterval(text, "is not an interval; write <number><s|m|h|d>, such as 5m")
         seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
         if seconds > MAX_SECONDS:
-            raise ValueError(f"{text!r} is too long; an interval is 1s to 366d")
+            raise NoInterval(text, "is too long; an interval is 1s to 366d")
         return cls(str(text), seconds)
 
     def start_of(self, second: int) -> int:
