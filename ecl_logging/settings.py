@@ -14,12 +14,16 @@ from ecl_logging.templates import Template
 __all__ = [
     "DEFAULT_GROUPS",
     "DEFAULT_RULES",
+    "MAX_HISTORY",
     "STANDARD_LEVELS",
     "Config",
     "GroupConfig",
     "RuleConfig",
     "find_interval",
 ]
+
+MAX_HISTORY = 1_000_000
+"""The most finished buckets that a group may keep."""
 
 STANDARD_LEVELS = ("CRITICAL", "DEBUG", "ERROR", "INFO", "WARNING")
 

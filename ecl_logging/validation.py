@@ -11,7 +11,14 @@ from ecl_logging.event_ids import InvalidEvent, text_of
 from ecl_logging.intervals import Interval, NoInterval
 from ecl_logging.problems import Problems, named, shown
 from ecl_logging.rule_checks import RULE_KEYS, check_level, check_rule
-from ecl_logging.settings import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
+from ecl_logging.settings import (
+    DEFAULT_GROUPS,
+    DEFAULT_RULES,
+    MAX_HISTORY,
+    Config,
+    GroupConfig,
+    RuleConfig,
+)
 
 __all__ = ["check_arguments", "check_groups", "check_rules", "check_section"]
 
@@ -31,7 +38,6 @@ _GROUP_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _RESERVED_GROUPS = ("common", "recent")
 _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAX_INTERVALS = 8
-_MAX_HISTORY = 1_000_000
 _BYTES_OF_A_COUNT = 25  # the least that a store takes for one
 _MAX_EVENTS = 10_000_000
 
@@ -161,14 +167,14 @@ def _group(problems: Problems, path: str, name: str, value: object) -> GroupConf
 def _history(problems: Problems, path: str, value: object) -> int:
     if value is None:
         return 60
-    if isinstance(value, int) and value > _MAX_HISTORY:
+    if isinstance(value, int) and value > MAX_HISTORY:
         problems.add(
             path,
             f"{shown(value)} buckets take {_size(value * _BYTES_OF_A_COUNT)} for each event ID;"
-            f" write a whole number from 1 to {_MAX_HISTORY}",
+            f" write a whole number from 1 to {MAX_HISTORY}",
         )
         return 1
-    return _whole(problems, path, value, _MAX_HISTORY) or 1
+    return _whole(problems, path, value, MAX_HISTORY) or 1
 
 
 def _size(number: int) -> str:

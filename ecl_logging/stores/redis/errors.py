@@ -37,6 +37,17 @@ _SCRIPT_PLACE = re.compile(
 )
 
 
+# What comes of reading what somebody else has written.
+_NOT_OURS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
 @contextlib.contextmanager
 def translated(shown: str) -> Iterator[None]:
     """Turn what goes wrong on the way into our errors, with the server's name, without secrets."""
@@ -72,7 +83,7 @@ def understood(shown: str) -> Iterator[None]:
     """Say whose fault it is where an answer is none that our scripts give."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _NOT_OURS as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
 
 
