@@ -64,9 +64,10 @@ def _plain_text(value: Any) -> str:
     if kind is bool:
         raise InvalidEvent("is a bool")
     if issubclass(kind, int):
-        if abs(value) >= 10**MAX_LENGTH:
+        number = int.__int__(value)
+        if abs(number) >= 10**MAX_LENGTH:
             raise InvalidEvent(f"is longer than {MAX_LENGTH} characters")
-        return int.__repr__(value)
+        return str(number)
     if kind is _NoGroup:
         raise InvalidEvent("names a group that is not configured")
     raise InvalidEvent("is neither text nor a whole number")
