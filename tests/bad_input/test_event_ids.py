@@ -379,7 +379,7 @@ def test_an_object_that_raises_reaches_nobody_who_logs(make, capsys, warnings_to
 
 
 @pytest.mark.parametrize("number", [pytest.param(1000, id="40-a-thousand-users")])
-def test_ids_without_end_are_capped_and_none_is_lost(url, number):
+def test_ids_without_end_are_capped_and_none_is_lost(url, warnings_told, number):
     groups = {"g": GROUP | {"max_events": 10, "events": ["known"]}}
     with EventCountLogger(groups, store=url) as ecl:
         for n in range(number):
@@ -394,3 +394,10 @@ def test_ids_without_end_are_capped_and_none_is_lost(url, number):
         assert len(stored) == 12
         assert ecl.telemetry()["other"] == number - 10
         assert_balanced(ecl, number + 1)
+    [told] = warnings_told
+    assert told == (
+        "group g: it has more undeclared event IDs than max_events (10), such as"
+        " 'login of 00000000-0000-0000-0000-0000000003e5',"
+        " 'login of 00000000-0000-0000-0000-0000000003e6',"
+        " 'login of 00000000-0000-0000-0000-0000000003e7'; what is beyond counts as @other"
+    )
