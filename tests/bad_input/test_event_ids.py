@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import logging
 import math
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -395,9 +396,9 @@ def test_ids_without_end_are_capped_and_none_is_lost(url, warnings_told, number)
         assert ecl.telemetry()["other"] == number - 10
         assert_balanced(ecl, number + 1)
     [told] = warnings_told
-    assert told == (
-        "group g: it has more undeclared event IDs than max_events (10), such as"
-        " 'login of 00000000-0000-0000-0000-0000000003e5',"
-        " 'login of 00000000-0000-0000-0000-0000000003e6',"
-        " 'login of 00000000-0000-0000-0000-0000000003e7'; what is beyond counts as @other"
+    sample = r"'login of 00000000-0000-0000-0000-000000000[0-9a-f]{3}'"
+    assert re.fullmatch(
+        r"group g: it has more undeclared event IDs than max_events \(10\), such as"
+        rf" {sample}(, {sample}){{0,2}}; what is beyond counts as @other",
+        told,
     )
