@@ -79,12 +79,21 @@ def whole_seconds(created: Any) -> int:
 
     The epoch is older than any history, so such records stay in the total as late ones.
     """
+    if issubclass(type(created), float):
+        created = float.__float__(created)  # whatever its class says of it
     try:
-        return int(min(max(math.floor(created), _EARLIEST), _LATEST))
+        return min(max(int.__int__(math.floor(created)), _EARLIEST), _LATEST)
     except OverflowError:
-        return _LATEST if created == math.inf else _EARLIEST
+        return _LATEST if _is_infinite(created) else _EARLIEST
     except Exception:  # noqa: BLE001 - a record can carry any object as its time
         return _EARLIEST
+
+
+def _is_infinite(created: Any) -> bool:
+    try:
+        return bool(created == math.inf)
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 def stretch_around(second: int, lengths: Iterable[int]) -> tuple[int, int]:
