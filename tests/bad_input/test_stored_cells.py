@@ -336,3 +336,39 @@ def test_a_bucket_of_another_type_is_empty_and_takes_no_counts(
         )
         or True
     )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("@groups", id="49-names-of-groups"),
+        pytest.param("g:@def", id="49-definition"),
+        pytest.param("g:@events", id="49-declared-ids"),
+        pytest.param("g:@sources", id="49-sources"),
+    ],
+)
+def test_a_key_of_another_type_is_told_and_counts_wait_until_it_is_gone(
+    empty_server, ran, warnings_told, key
+):
+    with (
+        contextlib.closing(empty_server.client()) as client,
+        EventCountLogger(GROUPS, store=empty_server.url) as ecl,
+    ):
+        client.set(key, "abc")
+        ecl["g"].log("ok", 3)
+        assert not ecl.flush()
+        assert ecl.telemetry()["pending"] == 3
+        assert_balanced(ecl, 3)
+        for main, arguments in (
+            (ecl_read, ["-g", "g", "--current"]),
+            (ecl_log, ["g", "declared"]),
+        ):
+            status, _, err = ran(main, "--store", empty_server.url, *arguments)
+            assert status == (0 if main is ecl_read and key == "g:@sources" else 1)
+            assert err.count(": error: ") == status
+            assert "Traceback" not in err
+        client.delete(key)
+        assert ecl.flush()
+        assert ecl["g"].get_counts("366d", current=True) == {"declared": 0, "ok": 3}
+        assert_balanced(ecl, 3)
+    assert len(warnings_told) == 2  # that it began, and that it is over
