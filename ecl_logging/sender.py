@@ -66,7 +66,6 @@ class Sender:
         self._told_of: Counter[str] = Counter()  # by kind
         self.last_flush: float | None = None  # Unix time
         self._start()
-        self._note_slow_flushes(group)
 
     def reset(self) -> None:
         """Start with no source and nothing under way, as a forked child does."""
@@ -276,15 +275,6 @@ class Sender:
         self._under_way = _UnderWay(renumbered)
 
     # --- what the operator should know
-
-    def _note_slow_flushes(self, group: GroupConfig) -> None:
-        shortest = min(group.intervals, key=lambda interval: interval.seconds)
-        if group.sync_interval is not None and group.sync_interval > shortest.seconds:
-            self._note_once(
-                "definition",
-                f"sync_interval is {group.sync_interval:g} seconds, so a bucket of"
-                f" {shortest.text} is complete only that long after its end",
-            )
 
     def _note_cap(self, batch: Batch) -> None:
         """Say once that IDs have no end, with some by which it can be seen where they are made."""

@@ -328,30 +328,6 @@ def test_an_interval_that_the_store_does_not_have_is_added_with_a_warning(
     ]
 
 
-SLOW = "group g: sync_interval is 3600 seconds, so a bucket of 5s is"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        pytest.param(
-            3600,
-            [f"{SLOW} complete only that long after its end"],
-            id="15-longer-than-an-interval",
-        ),
-        pytest.param(5, [], id="15-as-long-as-an-interval"),
-    ],
-)
-def test_flushes_that_are_rarer_than_buckets_are_warned_of(warnings_told, seconds, told):
-    groups = {"g": GROUP | {"intervals": ["1d", "5s"], "sync_interval": seconds}}
-    with EventCountLogger(groups, store="memory://") as ecl:
-        for _ in range(2):
-            ecl["g"].log("x")
-            assert ecl.flush()
-
-    assert warnings_told == told
-
-
 @pytest.mark.parametrize("number", [pytest.param(99, id="18-newer-format")])
 def test_a_file_of_a_newer_version_is_told_and_left_alone(tmp_path, warnings_told, ran, number):
     path = tmp_path / "counts.db"
