@@ -283,6 +283,7 @@ def test_dictconfig_tells_it_as_well(capsys):
         pytest.param({"history": 1_000_000}, id="16-largest"),
         pytest.param({"max_events": 1}, id="23-smallest"),
         pytest.param({"sync_interval": 0.05}, id="15-smallest"),
+        pytest.param({"sync_interval": 3600}, id="15-longer-than-an-interval"),
     ],
 )
 def test_what_is_within_the_bounds_is_taken(keys):
