@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,8 @@ def parse_address(value: object) -> StoreAddress:
         return _redis(redis_addresses.from_client(value))
     if not isinstance(value, str):
         raise ValueError(f"a store is a URL or a mapping, not {type(value).__name__}; {_forms()}")
+    if not value.strip():
+        raise ValueError(f"is empty; {_forms()}")
     scheme, separator, rest = value.partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
         # The text is not shown: it may be a URL with a password and a missing slash.
@@ -71,10 +74,10 @@ def parse_address(value: object) -> StoreAddress:
     if scheme == "sqlite":
         return _sqlite(rest)
     if scheme == "memory":
-        return StoreAddress("memory", rest.strip("/"), value)
+        return _memory(rest)
     if scheme in redis_addresses.SCHEMES:
         return _redis(redis_addresses.from_url(scheme, value))
-    raise ValueError(f"unknown scheme {scheme!r}; {_forms()}")
+    raise ValueError(f"unknown scheme {reprlib.repr(scheme)}; {_forms()}")
 
 
 def _forms() -> str:
@@ -88,9 +91,20 @@ def _sqlite(rest: str) -> StoreAddress:
             "sqlite://...: a path follows the third slash; write sqlite:///relative.db or "
             "sqlite:////absolute.db"
         )
-    if "?" in rest or "#" in rest or "\0" in rest:
-        raise ValueError(f"sqlite://{rest}: a store's path has none of '?', '#' and NUL")
+    if "?" in rest or "#" in rest or not rest.isprintable():
+        raise ValueError(
+            f"sqlite://{reprlib.repr(rest)[1:-1]}: a store's path has none of '?', '#' and what"
+            " cannot be printed"
+        )
     return StoreAddress("sqlite", rest[1:], f"sqlite://{rest}")
+
+
+def _memory(rest: str) -> StoreAddress:
+    name = rest.strip("/")
+    if "@" in name or not name.isprintable():
+        # Not shown: a server's address with a password may have been meant.
+        raise ValueError("memory://...: a name is printable, without '@'; write memory://NAME")
+    return StoreAddress("memory", name, f"memory://{rest}")
 
 
 def _redis(address: RedisAddress) -> StoreAddress:

@@ -39,6 +39,8 @@ def config_from(
     """
     section: object = {}
     if isinstance(source, str | os.PathLike):
+        if source == "":
+            raise ConfigError("config: is empty; write a file's path, or cfg://ecl for the section")
         if not os.path.exists(source) and str(source).isidentifier():
             raise ConfigError(
                 f"config: there is no file {source}; write cfg://{source} for the section"

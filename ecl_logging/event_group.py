@@ -91,18 +91,27 @@ class EventGroup:
         return self._counts(interval, CURRENT if current else LAST)
 
     def get_last_count(self, event_id: object, interval: str) -> int:
-        """Return one ID's count in the last finished bucket. Waits and raises as `get_counts`."""
-        return self.get_counts(interval).get(text_of(event_id), 0)
+        """Return one ID's count in the last finished bucket. Waits and raises as `get_counts`.
+
+        What is no event ID is a ConfigError.
+        """
+        text = self._text_of(event_id)
+        return self.get_counts(interval).get(text, 0)
 
     def get_current_count(self, event_id: object, interval: str) -> int:
-        """Return one ID's count in the current bucket. Waits and raises as `get_counts`."""
-        return self.get_counts(interval, current=True).get(text_of(event_id), 0)
+        """Return one ID's count in the current bucket. Waits and raises as `get_counts`.
+
+        What is no event ID is a ConfigError.
+        """
+        text = self._text_of(event_id)
+        return self.get_counts(interval, current=True).get(text, 0)
 
     def get_current_counts(self, event_id: object) -> dict[str, int]:
         """Return one ID's count in the current bucket of each interval, as {'5s': 3, ...}.
 
-        Waits and raises as `get_counts` does.
+        Waits and raises as `get_counts` does; what is no event ID is a ConfigError.
         """
+        self._text_of(event_id)
         intervals = self._definition().intervals
         return {i.text: self.get_current_count(event_id, i.text) for i in intervals}
 
@@ -114,6 +123,12 @@ class EventGroup:
         """
         most = self._definition().history
         return self._read(interval, range(min(most, most if n is None else max(0, n)), 0, -1))
+
+    def _text_of(self, event_id: object) -> str:
+        try:
+            return text_of(event_id)
+        except InvalidEvent as reason:
+            raise ConfigError(f"group {self.name}: {shown(event_id)} {reason}") from None
 
     def _counts(self, interval: str, age: int) -> dict[str, int]:
         if age == CURRENT and self._counter.has_pending():

@@ -5,7 +5,6 @@ Both come from programs and their users, so any object at all can arrive here.
 
 from __future__ import annotations
 
-import math
 from enum import Enum
 from typing import Any
 
@@ -65,9 +64,10 @@ def _plain_text(value: Any) -> str:
     if kind is bool:
         raise InvalidEvent("is a bool")
     if issubclass(kind, int):
-        if abs(value) >= 10**MAX_LENGTH:
+        number = int.__int__(value)
+        if abs(number) >= 10**MAX_LENGTH:
             raise InvalidEvent(f"is longer than {MAX_LENGTH} characters")
-        return int.__repr__(value)
+        return str(number)
     if kind is _NoGroup:
         raise InvalidEvent("names a group that is not configured")
     raise InvalidEvent("is neither text nor a whole number")
@@ -85,24 +85,27 @@ def check_text(text: str) -> None:
         raise InvalidEvent("has characters that cannot be printed")
 
 
-def amount_of(value: object) -> int:
+def amount_of(value: Any) -> int:
     """Return the count that `value` stands for, 0 to 2^53; raise `InvalidEvent` for what is none.
 
-    A whole number, its decimal text, or a float that equals one.
+    A whole number, its decimal text, or a float that equals one. What a subclass overrides does
+    not matter, nor what an object says of its __class__.
     """
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is bool:
         raise InvalidEvent("has a count that is a bool")
-    if isinstance(value, str):
+    number = -1
+    if issubclass(kind, int):
+        number = int.__int__(value)
+    elif issubclass(kind, str):
+        text = str.__str__(value)
         # int() also reads '1_000', '+1' and other scripts' digits; only what json has is meant.
-        if not (value.isascii() and value.isdecimal() and len(value) <= 16):
-            raise InvalidEvent(_NO_COUNT)
-        value = int(value)
-    elif isinstance(value, float):
-        if not (math.isfinite(value) and value == math.floor(value)):
-            raise InvalidEvent(_NO_COUNT)
-        value = int(value)
-    elif not isinstance(value, int):
+        if text.isascii() and text.isdecimal() and len(text) <= 16:
+            number = int(text)
+    elif issubclass(kind, float):
+        amount = float.__float__(value)
+        if amount.is_integer():  # which neither infinity nor NaN is
+            number = int(amount)
+    if not 0 <= number <= MAX_COUNT:
         raise InvalidEvent(_NO_COUNT)
-    if not 0 <= value <= MAX_COUNT:
-        raise InvalidEvent(_NO_COUNT)
-    return int(value)
+    return number

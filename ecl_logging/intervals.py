@@ -13,7 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MAX_SECONDS", "Interval", "bucket_start", "stretch_around", "whole_seconds"]
+__all__ = [
+    "MAX_SECONDS",
+    "Interval",
+    "NoInterval",
+    "bucket_start",
+    "stretch_around",
+    "whole_seconds",
+]
 
 MAX_SECONDS = 366 * 86400
 
@@ -22,6 +29,18 @@ _FORM = re.compile(r"([1-9][0-9]{0,9})([smhd])")
 
 # Beyond these a time stamp is no time, whatever made it; they keep integers small everywhere.
 _EARLIEST, _LATEST = 0, 2**40
+
+
+class NoInterval(ValueError):  # noqa: N818 - what the value is
+    """The value is no interval; `reason` says why, with nothing of the value in it."""
+
+    def __init__(self, value: object, reason: str) -> None:
+        try:
+            given = reprlib.repr(value)  # of bounded size, whatever it is
+        except ValueError:  # a number of thousands of digits
+            given = f"a very long {type(value).__name__}"
+        super().__init__(f"{given} {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +52,12 @@ class Interval:
 
     @classmethod
     def parse(cls, text: object) -> Interval:
-        """Read `<positive whole number><s|m|h|d>`, 1s to 366d; raise ValueError otherwise."""
+        """Read `<positive whole number><s|m|h|d>`, 1s to 366d; raise NoInterval otherwise."""
         if not isinstance(text, str) or (match := _FORM.fullmatch(text)) is None:
-            given = reprlib.repr(text)  # of bounded size, whatever it is
-            raise ValueError(f"{given} is not an interval; write <number><s|m|h|d>, such as 5m")
+            raise NoInterval(text, "is not an interval; write <number><s|m|h|d>, such as 5m")
         seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
         if seconds > MAX_SECONDS:
-            raise ValueError(f"{text!r} is too long; an interval is 1s to 366d")
+            raise NoInterval(text, "is too long; an interval is 1s to 366d")
         return cls(str(text), seconds)
 
     def start_of(self, second: int) -> int:
@@ -61,12 +79,21 @@ def whole_seconds(created: Any) -> int:
 
     The epoch is older than any history, so such records stay in the total as late ones.
     """
+    if issubclass(type(created), float):
+        created = float.__float__(created)  # whatever its class says of it
     try:
-        return int(min(max(math.floor(created), _EARLIEST), _LATEST))
+        return min(max(int.__int__(math.floor(created)), _EARLIEST), _LATEST)
     except OverflowError:
-        return _LATEST if created == math.inf else _EARLIEST
+        return _LATEST if _is_infinite(created) else _EARLIEST
     except Exception:  # noqa: BLE001 - a record can carry any object as its time
         return _EARLIEST
+
+
+def _is_infinite(created: Any) -> bool:
+    try:
+        return bool(created == math.inf)
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 def stretch_around(second: int, lengths: Iterable[int]) -> tuple[int, int]:

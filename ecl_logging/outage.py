@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-from ecl_logging.errors import StoreError
+from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.notices import warn
 
 __all__ = ["Outage"]
@@ -40,6 +40,7 @@ class Outage:
     def reset(self) -> None:
         """Start with a store that is not known to be away."""
         self.last_error: str | None = None
+        self.is_refusal = False  # the store is there, and does not take it
         self.is_announced = False
         self.is_ending = False  # the process ends: the loss is told, not the outage
         self._since: float | None = None
@@ -59,6 +60,7 @@ class Outage:
     def began(self, error: StoreError) -> None:
         """A step failed. Called for every failure; the pauses grow."""
         self.last_error = str(error)
+        self.is_refusal = not isinstance(error, StoreUnavailable)
         if self._since is None:
             self._since = time.monotonic()
         self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecl_logging.errors import ConfigError
 
-__all__ = ["Problems", "checked_together", "masked", "shown"]
+__all__ = ["Problems", "checked_together", "masked", "named", "printable", "shown"]
 
 _PASSWORD = re.compile(r"//\S*@|//:\S+")
 
@@ -74,6 +74,18 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = 1000
 def masked(text: str) -> str:
     """Return the text without the password of a URL in it."""
     return _PASSWORD.sub("//***@", text)
+
+
+def printable(text: str) -> str:
+    """Return the text in one line, with escapes for what a terminal would act on."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def named(key: object) -> str:
+    """Return what a place calls a key: as it is written, unless that is long or not printable."""
+    if isinstance(key, str) and len(key) <= 60 and key.isprintable():
+        return masked(key)
+    return shown(key)
 
 
 def shown(value: object) -> str:

@@ -43,12 +43,16 @@ def _address(settings: dict[str, Any]) -> RedisAddress:
         kept = {name: value for name, value in settings.items() if name not in unused}
         suffix = f"?db={db}" if db else ""
         return RedisAddress("unix", f"unix://{path}{suffix}", kept | {"path": path})
+    if transport == "tcp":
+        settings = {name: value for name, value in settings.items() if name not in of_tls}
     check = settings.get("ssl_cert_reqs")
     if getattr(check, "name", check) in {"none", "CERT_NONE"}:
         # A certificate that is not checked has no name to check; redis-py 6.0 wants to be told.
         settings.setdefault("ssl_check_hostname", False)
-    if transport == "tcp":
-        settings = {name: value for name, value in settings.items() if name not in of_tls}
+    if "ssl_keyfile" in settings and "ssl_certfile" not in settings:
+        raise ValueError("ssl_keyfile is the key of a certificate; name that in ssl_certfile")
+    if "ssl_certfile" in settings:
+        settings.setdefault("ssl_password", "")  # else OpenSSL may ask for one at the terminal
     host = settings.setdefault("host", "localhost")
     port = settings.setdefault("port", 6379)
     scheme = "rediss" if transport == "tls" else "redis"
@@ -71,24 +75,35 @@ def from_url(scheme: str, url: str) -> RedisAddress:
     if scheme not in _TRANSPORTS:
         hosts = parts.netloc.rpartition("@")[2]
         return RedisAddress(scheme.partition("+")[2], f"{scheme}://{hosts}{parts.path}", {})
-    settings: dict[str, object] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    settings: dict[str, object] = {}
     if scheme == "unix":
         settings["path"] = unquote(parts.path)
     else:
-        settings["host"] = unquote(parts.hostname or "localhost")
-        settings["port"] = 6379 if parts.port is None else parts.port
+        if parts.hostname:
+            settings["host"] = unquote(parts.hostname)
+        if parts.port is not None:
+            settings["port"] = parts.port
         if parts.path not in {"", "/"}:
             settings["db"] = parts.path.removeprefix("/")
     for name in ("username", "password"):
         value = getattr(parts, name)
         if value:
             settings[name] = unquote(value)
-    return _address(checked(settings, more={}) | {"ssl": scheme == "rediss"})
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    values = checked(settings | dict(options), more={})
+    names = [*settings, *(name for name, _ in options)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is there twice; write it once")
+    return _address(values | {"ssl": scheme == "rediss"})
 
 
 def _split(scheme: str, url: str) -> SplitResult:
     """Split the URL; what its parts are is not said where it cannot be: one is the password."""
-    hint = f"{scheme}://...: not a URL; percent-encode special characters in the password"
+    hint = (
+        f"{scheme}://...: not a URL; percent-encode special characters in the password, and write"
+        " a port from 1 to 65535"
+    )
     try:
         parts = urlsplit(url)
         hosts = parts.netloc.rpartition("@")[2]
@@ -99,8 +114,8 @@ def _split(scheme: str, url: str) -> SplitResult:
         raise ValueError(hint) from None
     if not all(_HOST.fullmatch(host) for host in hosts.split(",") if host):
         raise ValueError(hint)
-    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
-        raise ValueError(hint)  # what comes before the '@' is a password cut in two
+    if parts.fragment or "@" in f"{parts.path}{parts.query}":
+        raise ValueError(hint)  # what comes before the '#' or '@' is a password cut in two
     return parts
 
 

@@ -50,8 +50,14 @@ def _name(value: object) -> object:
 
 
 def _path(value: object) -> object:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isprintable():
         raise ValueError("is a socket's path, as in unix:///run/redis.sock")
+    return value
+
+
+def _file(value: object) -> object:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("is a file's path")
     return value
 
 
@@ -139,11 +145,11 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "socket_keepalive": _flag,
     "socket_keepalive_options": _socket_options,
     "credential_provider": _object,
-    "ssl_keyfile": _text,
-    "ssl_certfile": _text,
+    "ssl_keyfile": _file,
+    "ssl_certfile": _file,
     "ssl_cert_reqs": _certificate_check,
-    "ssl_ca_certs": _text,
-    "ssl_ca_path": _text,
+    "ssl_ca_certs": _file,
+    "ssl_ca_path": _file,
     "ssl_ca_data": _text_or_bytes,
     "ssl_check_hostname": _flag,
     "ssl_password": _text,

@@ -7,9 +7,9 @@ import logging
 import re
 from collections.abc import Mapping
 
-from ecl_logging.documents import as_written
+from ecl_logging.documents import as_written, read_otherwise
 from ecl_logging.event_ids import InvalidEvent, amount_of, check_text
-from ecl_logging.problems import Problems, shown
+from ecl_logging.problems import Problems, named, shown
 from ecl_logging.settings import GroupConfig, RuleConfig
 from ecl_logging.templates import Template
 
@@ -159,6 +159,9 @@ def _count(problems: Problems, path: str, value: object) -> int | str:
         return 1
     if isinstance(value, str) and value.isidentifier():
         return value
+    if surprise := read_otherwise(value):
+        problems.add(path, surprise)
+        return 1
     try:
         return amount_of(value)
     except InvalidEvent:
@@ -181,7 +184,7 @@ def _measure(problems: Problems, path: str, value: object) -> dict[str, str]:
         if isinstance(attribute, str) and attribute.isidentifier():
             measures[str(name)] = attribute
         else:
-            problems.add(f"{path}.{name}", f"{shown(attribute)} is not an attribute's name")
+            problems.add(f"{path}.{named(name)}", f"{shown(attribute)} is not an attribute's name")
     return measures
 
 

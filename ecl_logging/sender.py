@@ -16,6 +16,7 @@ from ecl_logging.deadlines import Deadline, OutOfTime, elapsed
 from ecl_logging.definitions import SharedDefinition
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.outage import Outage
+from ecl_logging.problems import shown
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import (
     DUPLICATE,
@@ -247,6 +248,8 @@ class Sender:
             self._under_way = None
             for cell in reply.bad_cells:
                 self._note_once("cell", f"cell {cell!r} holds no number that can be added to")
+            if reply.other:
+                self._note_cap(batch)
 
     def _note_what_is_lost(self, under_way: _UnderWay, reply: Reply) -> None:
         """Report what the store had confirmed, and knows no more."""
@@ -272,6 +275,19 @@ class Sender:
         self._under_way = _UnderWay(renumbered)
 
     # --- what the operator should know
+
+    def _note_cap(self, batch: Batch) -> None:
+        """Say once that IDs have no end, with some by which it can be seen where they are made."""
+        definition = self.definition.stored
+        if definition is None or self._told_of["cap"]:
+            return
+        undeclared = [one for one in batch.counts if one[0] != "@" and one not in definition.events]
+        samples = ", ".join(shown(event_id) for event_id in undeclared[-3:])
+        self._note_once(
+            "cap",
+            f"it has more undeclared event IDs than max_events ({definition.max_events}), such as"
+            f" {samples}; what is beyond counts as @other",
+        )
 
     def _note_undeclared(self, event_ids: Iterable[str]) -> None:
         for event_id in event_ids:

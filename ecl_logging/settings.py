@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from ecl_logging.addresses import StoreAddress
 from ecl_logging.errors import ConfigError
 from ecl_logging.intervals import Interval
+from ecl_logging.problems import shown
 from ecl_logging.templates import Template
 
 __all__ = [
     "DEFAULT_GROUPS",
     "DEFAULT_RULES",
+    "MAX_HISTORY",
     "STANDARD_LEVELS",
     "Config",
     "GroupConfig",
     "RuleConfig",
     "find_interval",
 ]
+
+MAX_HISTORY = 1_000_000
+"""The most finished buckets that a group may keep."""
 
 STANDARD_LEVELS = ("CRITICAL", "DEBUG", "ERROR", "INFO", "WARNING")
 
@@ -56,7 +61,7 @@ def find_interval(text: object, intervals: Sequence[Interval], group: str) -> In
         if interval.seconds == seconds:
             return interval
     known = ", ".join(interval.text for interval in intervals)
-    raise ConfigError(f"group {group} has no interval {text!r}; it has {known}")
+    raise ConfigError(f"group {group} has no interval {shown(text)}; it has {known}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,19 @@ import re
 from collections.abc import Collection, Mapping
 
 from ecl_logging.addresses import StoreAddress, parse_address
-from ecl_logging.documents import as_written
+from ecl_logging.documents import as_written, read_otherwise
 from ecl_logging.event_ids import InvalidEvent, text_of
-from ecl_logging.intervals import Interval
-from ecl_logging.problems import Problems, shown
+from ecl_logging.intervals import Interval, NoInterval
+from ecl_logging.problems import Problems, named, shown
 from ecl_logging.rule_checks import RULE_KEYS, check_level, check_rule
-from ecl_logging.settings import DEFAULT_GROUPS, DEFAULT_RULES, Config, GroupConfig, RuleConfig
+from ecl_logging.settings import (
+    DEFAULT_GROUPS,
+    DEFAULT_RULES,
+    MAX_HISTORY,
+    Config,
+    GroupConfig,
+    RuleConfig,
+)
 
 __all__ = [
     "check_arguments",
@@ -37,7 +44,7 @@ _GROUP_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _RESERVED_GROUPS = ("common", "recent")
 _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _MAX_INTERVALS = 8
-_MAX_HISTORY = 1_000_000
+_BYTES_OF_A_COUNT = 25  # the least that a store takes for one
 _MAX_EVENTS = 10_000_000
 
 
@@ -115,8 +122,13 @@ def _store(problems: Problems, values: Mapping[str, object]) -> StoreAddress | N
         return None
     if not given:
         return None
+    value = values[given[0]]
+    for name, setting in value.items() if isinstance(value, Mapping) else ():
+        if surprise := read_otherwise(setting):
+            problems.add(f"{given[0]}.{named(name)}", surprise)
+            return None
     try:
-        return parse_address(values[given[0]])
+        return parse_address(value)
     except ValueError as error:
         problems.add(given[0], str(error))
         return None
@@ -133,7 +145,7 @@ def _groups(problems: Problems, value: object) -> dict[str, GroupConfig]:
         return {}
     checked = {}
     for name, keys in value.items():
-        path = f"groups.{name}"
+        path = f"groups.{named(name)}"
         if not isinstance(name, str):
             problems.add(path, f"{shown(name)}: quote it: '{as_written(name) or name}'")
         elif not _GROUP_NAME.fullmatch(name):
@@ -168,13 +180,37 @@ def _group(problems: Problems, path: str, name: str, value: object) -> GroupConf
         max_events=whole("max_events", 10_000, _MAX_EVENTS) or 1,
         sync_interval=_seconds(problems, f"{path}.sync_interval", keys.get("sync_interval")),
         sync_limit=whole("sync_limit", None, 2**53),
-        history=whole("history", 60, _MAX_HISTORY) or 1,
+        history=_history(problems, f"{path}.history", keys.get("history")),
         measures=_event_ids(problems, f"{path}.measures", keys.get("measures")),
         cur_last_keys=flag("cur_last_keys", default=True),
     )
 
 
+def _history(problems: Problems, path: str, value: object) -> int:
+    if value is None:
+        return 60
+    if isinstance(value, int) and value > MAX_HISTORY:
+        problems.add(
+            path,
+            f"{shown(value)} buckets take {_size(value * _BYTES_OF_A_COUNT)} for each event ID;"
+            f" write a whole number from 1 to {MAX_HISTORY}",
+        )
+        return 1
+    return _whole(problems, path, value, MAX_HISTORY) or 1
+
+
+def _size(number: int) -> str:
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if number < 1000:
+            return f"{number} {unit}"
+        number //= 1000
+    return "thousands of TB"
+
+
 def _whole(problems: Problems, path: str, value: object, most: int) -> int | None:
+    if surprise := read_otherwise(value):
+        problems.add(path, surprise)
+        return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         problems.add(path, f"{shown(value)} is not a whole number from 1 to {most}")
         return None
@@ -184,7 +220,9 @@ def _whole(problems: Problems, path: str, value: object, most: int) -> int | Non
 def _seconds(problems: Problems, path: str, value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if surprise := read_otherwise(value):
+        problems.add(path, surprise)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
         problems.add(path, f"{shown(value)} is not a number of seconds, such as 1 or 0.5")
     elif not 0 < value <= 86400:  # which NaN is not, either
         problems.add(path, f"{shown(value)} seconds: more than 0 and at most 86400 are possible")
@@ -206,8 +244,8 @@ def _intervals(problems: Problems, path: str, value: object) -> tuple[Interval, 
     for index, text in enumerate(value):
         try:
             interval = text if isinstance(text, Interval) else Interval.parse(text)
-        except ValueError as error:
-            problems.add(f"{path}[{index}]", str(error))
+        except NoInterval as error:
+            problems.add(f"{path}[{index}]", f"{shown(text)} {error.reason}")
             continue
         same = intervals.setdefault(interval.seconds, interval)
         if same is not interval:

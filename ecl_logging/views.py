@@ -30,11 +30,12 @@ def read_views(
 
 
 def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    counts = dict.fromkeys(declared, 0)
+    # Somebody else may have written names that no ID can have.
+    counts = dict.fromkeys((name for name in declared if name and name[0] != "@"), 0)
     own = {}
     for cell, n in bucket.cells.items():
-        if cell[0] == "@":
+        if cell.startswith("@"):
             own[cell] = n
-        else:
+        elif cell:
             counts[cell] = n
     return View(bucket.start, dict(sorted(counts.items())), dict(sorted(own.items())))

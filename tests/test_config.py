@@ -107,7 +107,7 @@ def test_a_folder_is_no_file():
 
 def test_a_file_in_latin_1_is_told():
     assert error_in("ecl: {groups: {größe: }}".encode("latin-1")) == (
-        "logging.yaml: is not UTF-8 text"
+        "logging.yaml: line 1: is not UTF-8 text"
     )
 
 
@@ -151,7 +151,7 @@ def test_a_date_that_no_calendar_has_is_told_with_its_line():
 
 
 def test_a_file_of_many_megabytes_is_refused():
-    assert error_in("#" * 10_000_001) == "logging.yaml: is longer than 10000000 characters"
+    assert error_in("#" * 10_000_001) == "logging.yaml: is longer than 10000000 bytes"
 
 
 ALIASES = "&a [x, x, x, x, x, x, x, x, x, x]"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ecl_logging.intervals import Interval
+from ecl_logging.settings import MAX_HISTORY
 
 __all__ = [
     "AHEAD_SECONDS",
@@ -36,6 +37,7 @@ __all__ = [
     "Reply",
     "Source",
     "Store",
+    "as_defined",
     "events_in",
 ]
 
@@ -89,6 +91,16 @@ class Definition:
     measures: frozenset[str] = frozenset()
     cur_last_keys: bool = True
     version: int = 0
+
+
+def as_defined(definition: Definition) -> Definition:
+    """Return a definition that a store has; raise ValueError for one that nobody can have made."""
+    numbers = (definition.history, definition.max_events, definition.version)
+    if not all(type(number) is int and number > 0 for number in numbers):
+        raise ValueError(f"group {definition.group} has a number that is none")
+    if definition.history > MAX_HISTORY or not definition.intervals:
+        raise ValueError(f"group {definition.group} has no interval, or an endless history")
+    return definition
 
 
 @dataclass(frozen=True, slots=True)

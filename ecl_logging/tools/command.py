@@ -7,14 +7,14 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, Self
 
 from ecl_logging import __version__
 from ecl_logging.config import read_config_file
 from ecl_logging.definitions import wanted_definition
 from ecl_logging.documents import UnreadableFile
-from ecl_logging.errors import ConfigError, EclError, StoreUnavailable
+from ecl_logging.errors import ConfigError, EclError, StoreError, StoreUnavailable
 from ecl_logging.problems import masked
 from ecl_logging.settings import Config
 from ecl_logging.stores import open_chosen_store
@@ -48,6 +48,8 @@ class Context:
 
     store: Store
     config: Config | None
+    name: str = "ecl"  # of the command
+    _told: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         return self
@@ -55,25 +57,43 @@ class Context:
     def __exit__(self, *_: object) -> None:
         self.store.close()
 
-    def definitions(self) -> dict[str, Definition]:
-        """The groups of the file and of the store, by name; the store knows more of each."""
+    def definitions(self, asked_for: str | None = None) -> dict[str, Definition]:
+        """The groups of the file and of the store, by name; the store knows more of each.
+
+        One that cannot be read is passed over with a word, unless it is the one `asked_for`.
+        """
         groups = self.config.groups if self.config else {}
         found = {name: wanted_definition(group) for name, group in groups.items()}
         for name in self.store.groups():
-            stored = self.store.definition(name)
+            stored = self.store.definition(name) if name == asked_for else self._stored(name)
             if stored is not None:
                 found[name] = united(stored, found[name]) if name in found else stored
         return dict(sorted(found.items()))
 
     def definition(self, group: str) -> Definition:
         """The definition of one group; raises ConfigError naming those that there are."""
-        definitions = self.definitions()
+        definitions = self.definitions(group)
         if group not in definitions:
             known = (
                 f"it has {', '.join(definitions)}" if definitions else "define it in a file (-c)"
             )
             raise ConfigError(f"{self.store.shown} knows no group {group!r}; {known}")
         return definitions[group]
+
+    def _stored(self, name: str) -> Definition | None:
+        """The definition of a group of the store, which somebody else may have spoilt."""
+        if not name.isprintable():
+            return None  # no program's: it could act on the terminal
+        try:
+            return self.store.definition(name)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            told = f"{self.name}: {error}; group {name} is passed over"
+            if told not in self._told:
+                self._told.add(told)
+                print(masked(told), file=sys.stderr)
+            return None
 
 
 def add_common_options(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
@@ -112,7 +132,7 @@ def open_context(
     elif os.path.exists(_DEFAULT_FILE):
         loaded = _read_if_ours(name, _DEFAULT_FILE)
     configured, prefix = (loaded.store, loaded.prefix) if loaded else (None, "")
-    return Context(open_chosen_store(store, configured, prefix=prefix), loaded)
+    return Context(open_chosen_store(store, configured, prefix=prefix), loaded, name)
 
 
 def _read_if_ours(name: str, path: str) -> Config | None:

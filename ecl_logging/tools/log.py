@@ -93,7 +93,8 @@ def _count(context: Context, name: str, event_id: str, count: int) -> None:
     if is_unsure:
         # Not the status that asks to be tried again: it might count twice.
         raise StoreError(f"not known whether it was counted: {error}")
-    raise StoreUnavailable(f"not counted: {error}")
+    kind = StoreError if flusher.outage.is_refusal else StoreUnavailable
+    raise kind(f"not counted: {error}")
 
 
 def _flushed(counter: GroupCounter) -> bool:

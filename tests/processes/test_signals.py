@@ -83,11 +83,15 @@ def test_sigterm_while_the_main_thread_sorts_what_it_counted_loses_nothing(
     """The signal comes in the middle of the library's own work, with its locks held."""
     ended = programs.run(
         f"""{START}
-class Moment(float):
-    def __ge__(self, other):
+class Moment:
+    def __init__(self, seconds):
+        self.seconds = seconds
+    def __floor__(self):
         if threading.current_thread() is threading.main_thread():
             signal.raise_signal(signal.SIGTERM)
-        return float(self) >= other
+        return int(self.seconds)
+    def __repr__(self):  # as the program notes it
+        return repr(self.seconds)
 
 def stop(number, frame):
     ecl.close()

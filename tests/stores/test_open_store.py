@@ -80,7 +80,7 @@ def test_a_store_is_returned_as_it_is(url):
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("", "not a store URL"),
+        ("", "is empty"),
         ("counts.db", "not a store URL"),
         ("/var/lib/counts.db", "not a store URL"),
         ("sqlite:/counts.db", "not a store URL"),

@@ -46,6 +46,8 @@ class Connections:
         self._settings = dict(settings)
         self._longest_wait = _seconds(settings.get("socket_timeout"))
         self._longest_connect = _seconds(settings.get("socket_connect_timeout"))
+        check = settings.get("ssl_cert_reqs")
+        self.trusts_anybody = getattr(check, "name", check) in {"none", "CERT_NONE"}
         if transport != "unix":
             self._settings.setdefault("socket_keepalive", True)
         self._idle: list[Any] = []

@@ -37,6 +37,17 @@ _SCRIPT_PLACE = re.compile(
 )
 
 
+# What comes of reading what somebody else has written.
+_NOT_OURS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
 @contextlib.contextmanager
 def translated(shown: str) -> Iterator[None]:
     """Turn what goes wrong on the way into our errors, with the server's name, without secrets."""
@@ -55,8 +66,11 @@ def translated(shown: str) -> Iterator[None]:
     except ResponseError as error:
         kind = StoreUnavailable if _is_not_now(error) else StoreError
         raise kind(f"{shown}: {_words(error)}") from error
-    except (DataError, UnicodeError) as error:
+    except DataError as error:
         raise StoreError(f"{shown}: {_words(error)}") from error
+    except UnicodeError:
+        # Python's words show a piece of what may be the password.
+        raise StoreError(f"{shown}: a password or name is no text that UTF-8 has") from None
     except OSError as error:  # such as TLS files that are not there
         raise StoreUnavailable(f"{shown}: {error.strerror or _words(error)}") from error
     except Exception as error:
@@ -69,7 +83,7 @@ def understood(shown: str) -> Iterator[None]:
     """Say whose fault it is where an answer is none that our scripts give."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _NOT_OURS as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
 
 

@@ -17,6 +17,7 @@ from ecl_logging.stores.protocols import (
     Finished,
     Reply,
     Source,
+    as_defined,
 )
 
 __all__ = [
@@ -54,15 +55,17 @@ def definition_of(group: str, answer: Flat) -> Definition | None:
         return None
     version, history, max_events, cur_last_keys, intervals, measures = answer[:6]
     texts = (part.partition("=")[0] for part in text_of(intervals).split())
-    return Definition(
-        group=group,
-        intervals=tuple(Interval.parse(text) for text in texts),
-        events=frozenset(map(text_of, answer[6:])),
-        history=int(history),
-        max_events=int(max_events),
-        measures=frozenset(json.loads(measures)),
-        cur_last_keys=cur_last_keys == b"1",
-        version=int(version),
+    return as_defined(
+        Definition(
+            group=group,
+            intervals=tuple(Interval.parse(text) for text in texts),
+            events=frozenset(map(text_of, answer[6:])),
+            history=int(history),
+            max_events=int(max_events),
+            measures=frozenset(json.loads(measures)),
+            cur_last_keys=cur_last_keys == b"1",
+            version=int(version),
+        )
     )
 
 

@@ -143,21 +143,30 @@ class RedisStore:
     def advice(self, *, timeout: float = 5.0) -> str | None:
         if self._has_advised:
             return None
-        policy = None
+        risks = [*self._risks_of_connection(), *self._risks_of_policy(timeout)]
+        self._has_advised = True
+        return f"{self.shown}: {'; '.join(risks)}" if risks else None
+
+    def _risks_of_connection(self) -> Iterator[str]:
+        if self._connections.trusts_anybody:
+            yield (
+                "whose server it is, is not checked (ssl_cert_reqs: none); name its certificate in"
+                " ssl_ca_certs"
+            )
+
+    def _risks_of_policy(self, timeout: float) -> Iterator[str]:
         try:
             memory = self._connections.call("INFO", "memory", timeout=timeout)
-            policy = _POLICY.search(memory if isinstance(memory, bytes) else b"")
         except StoreUnavailable:
             raise
         except StoreError:
-            pass  # not for this user to know
-        self._has_advised = True
-        if policy is None or policy[1] == b"noeviction":
-            return None
-        return (
-            f"{self.shown}: maxmemory-policy is {replies.text_of(policy[1])}: when memory is full"
-            " the server removes counts; set it to noeviction"
-        )
+            return  # not for this user to know
+        policy = _POLICY.search(memory if isinstance(memory, bytes) else b"")
+        if policy is not None and policy[1] != b"noeviction":
+            yield (
+                f"maxmemory-policy is {replies.text_of(policy[1])}: when memory is full the server"
+                " removes counts; set it to noeviction"
+            )
 
     def close(self) -> None:
         self._connections.close()

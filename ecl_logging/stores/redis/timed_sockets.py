@@ -16,6 +16,7 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 from ecl_logging.deadlines import Deadline
 from ecl_logging.stores.fork_gate import kept_from_forks
 from ecl_logging.stores.redis.lookups import addresses_of
+from ecl_logging.stores.redis.tls_files import unusable_file
 
 __all__ = ["TRANSPORTS"]
 
@@ -121,7 +122,10 @@ class _Tls(_Timed, SSLConnection, _ByAddress):
         # another thread holds at that moment stays locked in the child for ever.
         with kept_from_forks(), contextlib.ExitStack() as on_error:
             on_error.callback(sock.close)
-            wrapped = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+            try:
+                wrapped = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+            except OSError as error:
+                raise unusable_file(self) or error from None
             on_error.pop_all()
         return wrapped
 

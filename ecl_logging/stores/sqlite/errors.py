@@ -44,7 +44,7 @@ def translated(path: str) -> Iterator[None]:
         raise StoreUnavailable(f"{shown}: {reason}") from error
     except sqlite3.Error as error:
         raise StoreError(f"{shown}: {error}") from error
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
     except OSError as error:
         reason = _reason(path) or error.strerror or str(error)

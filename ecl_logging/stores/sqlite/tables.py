@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ecl_logging.intervals import Interval
-from ecl_logging.stores.protocols import Definition, Reply, Source
+from ecl_logging.stores.protocols import Definition, Reply, Source, as_defined
 
 __all__ = ["SqliteTables"]
 
@@ -45,16 +45,20 @@ class SqliteTables:
             return None
         body = json.loads(row[1])
         # Read to the end at once: a statement that an error leaves half read keeps its lock.
-        events = self._execute('SELECT id FROM events WHERE "group" = ?', (group,)).fetchall()
-        return Definition(
-            group=group,
-            intervals=tuple(Interval.parse(text) for text in body["intervals"]),
-            events=frozenset(event_id for (event_id,) in events),
-            history=body["history"],
-            max_events=body["max_events"],
-            measures=frozenset(body["measures"]),
-            cur_last_keys=body["cur_last_keys"],
-            version=row[0],
+        events = self._execute(
+            """SELECT id FROM events WHERE "group" = ? AND typeof(id) = 'text'""", (group,)
+        ).fetchall()
+        return as_defined(
+            Definition(
+                group=group,
+                intervals=tuple(Interval.parse(text) for text in body["intervals"]),
+                events=frozenset(event_id for (event_id,) in events),
+                history=body["history"],
+                max_events=body["max_events"],
+                measures=frozenset(body["measures"]),
+                cur_last_keys=body["cur_last_keys"],
+                version=row[0],
+            )
         )
 
     def save_definition(self, definition: Definition) -> None:
@@ -121,10 +125,10 @@ class SqliteTables:
     # --- buckets
 
     def bucket(self, group: str, interval: str, start: int) -> dict[str, int]:
-        """All cells that hold a number."""
+        """All cells that hold a number, under a name that is a text."""
         rows = self._execute(
             'SELECT id, count FROM counts WHERE "group" = ? AND interval = ? AND start = ?'
-            " AND typeof(count) = 'integer'",
+            " AND typeof(count) = 'integer' AND typeof(id) = 'text'",
             (group, interval, start),
         )
         return dict(rows.fetchall())
