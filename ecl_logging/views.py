@@ -33,7 +33,7 @@ def _view(bucket: Bucket, declared: Collection[str]) -> View:
     counts = dict.fromkeys(declared, 0)
     own = {}
     for cell, n in bucket.cells.items():
-        if cell[0] == "@":
+        if cell.startswith("@"):  # an ID that somebody else wrote may even be empty
             own[cell] = n
         else:
             counts[cell] = n

@@ -121,10 +121,10 @@ class SqliteTables:
     # --- buckets
 
     def bucket(self, group: str, interval: str, start: int) -> dict[str, int]:
-        """All cells that hold a number."""
+        """All cells that hold a number, under a text: anybody may have written here."""
         rows = self._execute(
             'SELECT id, count FROM counts WHERE "group" = ? AND interval = ? AND start = ?'
-            " AND typeof(count) = 'integer'",
+            " AND typeof(count) = 'integer' AND typeof(id) = 'text'",
             (group, interval, start),
         )
         return dict(rows.fetchall())
