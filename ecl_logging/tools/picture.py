@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TypeAlias
 
+from ecl_logging.intervals import Interval
 from ecl_logging.tools.printable import Ruler
-from ecl_logging.tools.reports import Block, Reading, Report, Selection
+from ecl_logging.tools.reports import Reading, Report, Selection
 
 __all__ = [
     "BOLD",
@@ -28,6 +29,7 @@ PLAIN, BOLD, DIM, WARNING = "plain", "bold", "dim", "warning"
 _END = "Ctrl-C ends"
 _GAP = 2  # columns between two columns of a table
 _LEAST_FOR_IDS = 16  # columns: intervals go before IDs are shortened to less
+_LEAST_FOR_COUNTS = 5  # lines
 _LEAST_OF_IDS = 6  # and the last finished buckets go before they are shortened to less
 
 
@@ -75,12 +77,12 @@ def picture(
     top = [_header(frame, size, ruler)]
     if frame.trouble is not None:
         top.append((Span(ruler.printed(frame.trouble), WARNING),))
-    notes = [(Span(ruler.printed(note), DIM),) for note in reading.notes]
     # A note is worth less than the counts: in a low terminal it goes first.
-    notes = notes[: max(0, size.rows - len(top) - 5)]
+    notes: list[Line] = [(Span(ruler.printed(note), DIM),) for note in reading.notes]
+    notes = [(), *notes][: max(0, size.rows - len(top) - _LEAST_FOR_COUNTS)] if notes else []
     reports = [report for block in reading.blocks for report in block]
     tables = [
-        _Table(selection.of(tuple(of_group)), selection, size.columns, ruler)
+        _Table(list(of_group), selection, size.columns, ruler)
         for _, of_group in groupby(reports, lambda report: report.group)
     ]
     body = _stacked(tables, size.rows - len(top) - len(notes))
@@ -112,6 +114,22 @@ def _cropped(line: Line, columns: int, ruler: Ruler) -> Line:
 # --- one group's table
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One bucket of the group."""
+
+    interval: Interval
+    bucket: str
+    counts: Mapping[str, int]
+    width: int  # with the gap before it
+
+    @classmethod
+    def of(cls, report: Report, ids: Iterable[str]) -> _Column:
+        counts = report.view.counts
+        texts = [report.bucket, report.interval.text, *(str(counts.get(i, 0)) for i in ids)]
+        return cls(report.interval, report.bucket, counts, _GAP + max(map(len, texts)))
+
+
 class _Table:
     """A row for each ID; for each interval a column for its last and for its current bucket.
 
@@ -119,80 +137,80 @@ class _Table:
     only one that is left; IDs are shortened.
     """
 
-    def __init__(self, reports: Block, selection: Selection, columns: int, ruler: Ruler) -> None:
+    def __init__(
+        self, reports: Sequence[Report], selection: Selection, columns: int, ruler: Ruler
+    ) -> None:
         self._group = ruler.printed(reports[0].group)
         self._ruler = ruler
-        self._reports = sorted(reports, key=lambda report: report.interval.seconds)
-        self._ids = _ids(reports, in_order=selection.top is not None)
+        self._names = {i: ruler.printed(i) for i in selection.ids_of(reports)}
+        by_length = sorted(reports, key=lambda report: report.interval.seconds)
+        self._columns = [_Column.of(report, self._names) for report in by_length]
         self._left_out: list[str] = []
         self._fit(columns)
 
     def _fit(self, columns: int) -> None:
-        names = [self._ruler.printed(event_id) for event_id in self._ids]
-        wanted = max(map(self._ruler.measure, [self._group, "event", *names]))
-        while len(self._intervals()) > 1 and self._room(columns) < min(wanted, _LEAST_FOR_IDS):
-            longest = self._intervals()[-1]
-            self._left_out.insert(0, longest)
-            self._reports = [one for one in self._reports if one.interval.text != longest]
-        if len(self._reports) > 1 and self._room(columns) < min(wanted, _LEAST_OF_IDS):
-            self._reports = [one for one in self._reports if one.bucket == "current"]
+        names = [self._group, "event", *self._names.values()]
+        wanted = max(map(self._ruler.measure, names))
+        least = min(wanted, _LEAST_FOR_IDS)
+        while self._room(columns) < least and self._columns[0].interval != self._longest:
+            self._left_out.insert(0, self._longest.text)
+            self._columns = [one for one in self._columns if one.interval != self._longest]
+        if self._room(columns) < min(wanted, _LEAST_OF_IDS) and len(self._columns) > 1:
+            self._columns = [one for one in self._columns if one.bucket == "current"]
         self._width = max(1, min(wanted, self._room(columns)))
 
-    def _intervals(self) -> list[str]:
-        return list(dict.fromkeys(report.interval.text for report in self._reports))
+    @property
+    def _longest(self) -> Interval:
+        return self._columns[-1].interval
 
     def _room(self, columns: int) -> int:
-        return columns - sum(_GAP + _width_of_column(report) for report in self._reports)
-
-    @property
-    def heads(self) -> list[Line]:
-        """Two lines above the rows, and one where something had to be left out."""
-        intervals = [report.interval.text for report in self._reports]
-        heads = [
-            self._line(self._group, intervals, BOLD),
-            self._line("event", [report.bucket for report in self._reports], DIM),
-        ]
-        if self._left_out:
-            heads.append((Span(f"(no room for {', '.join(self._left_out)})", DIM),))
-        return heads
+        return columns - sum(column.width for column in self._columns)
 
     @property
     def row_count(self) -> int:
-        return len(self._ids)
+        return len(self._names)
 
-    def rows(self, lines: int) -> list[Line]:
-        """Return the rows, cut to so many lines."""
-        shown = self._ids if len(self._ids) <= lines else self._ids[: max(0, lines - 1)]
-        rows = [self._row(event_id) for event_id in shown]
-        if len(shown) < len(self._ids) and lines > 0:
-            rows.append((Span(f"... and {len(self._ids) - len(shown)} more", DIM),))
+    @property
+    def least_height(self) -> int:
+        """How many lines it takes with one for all of its rows."""
+        return len(self._heads()) + min(1, self.row_count) + len(self._foot())
+
+    def lines(self, height: int) -> list[Line]:
+        """Return the table, cut to so many lines, `least_height` at least."""
+        heads, foot = self._heads(), self._foot()
+        return [*heads, *self._rows(height - len(heads) - len(foot)), *foot]
+
+    def _heads(self) -> list[Line]:
+        return [
+            self._line(self._group, [column.interval.text for column in self._columns], BOLD),
+            self._line("event", [column.bucket for column in self._columns], DIM),
+        ]
+
+    def _foot(self) -> list[Line]:
+        if not self._left_out:
+            return []
+        return [(Span(f"(no room for {', '.join(self._left_out)})", DIM),)]
+
+    def _rows(self, lines: int) -> list[Line]:
+        hidden = 0 if self.row_count <= lines else self.row_count - (lines - 1)
+        shown = islice(self._names.items(), self.row_count - hidden)
+        rows = [self._row(event_id, name) for event_id, name in shown]
+        if hidden:
+            rows.append((Span(f"... and {hidden} more", DIM),))
         return rows
 
-    def _row(self, event_id: str) -> Line:
-        counts = [report.view.counts.get(event_id, 0) for report in self._reports]
-        line = self._line(self._ruler.printed(event_id), list(map(str, counts)), PLAIN)
-        dimmed = [
-            Span(s.text, DIM if n == 0 else PLAIN) for s, n in zip(line[1:], counts, strict=True)
-        ]
-        return (line[0], *dimmed)
+    def _row(self, event_id: str, name: str) -> Line:
+        counts = [column.counts.get(event_id, 0) for column in self._columns]
+        head, *cells = self._line(name, list(map(str, counts)), PLAIN)
+        zeros = [Span(cell.text, DIM) for cell in cells]
+        both = zip(counts, cells, zeros, strict=True)
+        return (head, *(cell if n else zero for n, cell, zero in both))
 
     def _line(self, name: str, cells: Sequence[str], style: str) -> Line:
         shortened = self._ruler.shortened(name, self._width)
-        spans = [Span(self._ruler.left(shortened, self._width), style)]
-        for cell, report in zip(cells, self._reports, strict=True):
-            spans.append(Span(" " * _GAP + cell.rjust(_width_of_column(report)), style))
-        return tuple(spans)
-
-
-def _ids(reports: Block, *, in_order: bool) -> list[str]:
-    """All IDs of all buckets: by their order, which is by size, else sorted."""
-    ids = dict.fromkeys(event_id for report in reports for event_id in report.view.counts)
-    return list(ids) if in_order else sorted(ids)
-
-
-def _width_of_column(report: Report) -> int:
-    numbers = (len(str(n)) for n in report.view.counts.values())
-    return max(len(report.bucket), len(report.interval.text), *numbers, 0)
+        head = Span(self._ruler.left(shortened, self._width), style)
+        both = zip(cells, self._columns, strict=True)
+        return (head, *(Span(cell.rjust(column.width), style) for cell, column in both))
 
 
 # --- tables one below the other
@@ -202,23 +220,19 @@ def _stacked(tables: Sequence[_Table], rows: int) -> list[Line]:
     """The tables, each below an empty line; what there is no room for is said at its place."""
     shown = _that_fit(tables, rows)
     hidden = len(tables) - len(shown)
-    spare = rows - sum(_least_height(table) for table in shown) - (1 if hidden else 0)
+    spare = rows - sum(1 + table.least_height for table in shown) - (1 if hidden else 0)
     more = _shared([max(0, table.row_count - 1) for table in shown], max(0, spare))
     lines: list[Line] = []
     for table, extra in zip(shown, more, strict=True):
-        lines += [(), *table.heads, *table.rows(1 + extra)]
+        lines += [(), *table.lines(table.least_height + extra)]
     if hidden:
         lines.append((Span(f"... and {hidden} more {'groups' if hidden > 1 else 'group'}", DIM),))
     return lines
 
 
-def _least_height(table: _Table) -> int:
-    return 1 + len(table.heads) + min(1, table.row_count)
-
-
 def _that_fit(tables: Sequence[_Table], rows: int) -> Sequence[_Table]:
     """As many as fit, with the line that tells of the others; one at least, to be cropped."""
-    heights = [_least_height(table) for table in tables]
+    heights = [1 + table.least_height for table in tables]
     if sum(heights) <= rows:
         return tables
     fitting = [n for n in range(1, len(tables)) if sum(heights[:n]) < rows]

@@ -49,8 +49,7 @@ _CLASHES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    words = sys.argv[1:] if argv is None else argv
-    arguments = parse(_parser(), _with_numbers_joined(words))
+    arguments = _parsed(list(sys.argv[1:] if argv is None else argv))
     return run(_NAME, lambda: _run(arguments))
 
 
@@ -124,6 +123,14 @@ def _add_formats(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """Parse the command line; what follows `--` is no option."""
+    options = words.index("--") if "--" in words else len(words)
+    arguments = parse(_parser(), _with_numbers_joined(words[:options]))
+    arguments.words += words[options + 1 :]
+    return arguments
+
+
 def _with_numbers_joined(words: Sequence[str]) -> list[str]:
     """Return the words with a number that follows --history or --watch joined to it.
 
@@ -131,8 +138,6 @@ def _with_numbers_joined(words: Sequence[str]) -> list[str]:
     """
     joined: list[str] = []
     for at, word in enumerate(words):
-        if word == "--":
-            return [*joined, *words[at:]]
         before = words[at - 1] if at else ""
         if before in {"--history", "--watch"}:
             if _NUMBER.fullmatch(word):

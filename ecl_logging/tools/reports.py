@@ -54,20 +54,26 @@ class Selection:
     top: int | None = None
     nonzero: bool = False
 
-    def of(self, block: Sequence[Report]) -> Block:
-        """Return the block with these IDs only; with `top`, the largest first.
+    def ids_of(self, block: Sequence[Report]) -> list[str]:
+        """Return the IDs that are wanted of a block, sorted; with `top`, the largest first.
 
-        A block of several buckets is ranked by their sums, and has the same IDs in each.
+        A block of several buckets is ranked by their sums.
         """
         totals: Counter[str] = Counter()
         for report in block:
-            totals.update(report.view.counts)
+            counts = report.view.counts
+            totals.update({i: n for i, n in counts.items() if n} if self.nonzero else counts)
         ids = sorted(totals)
         if self.patterns:
             matchers = self._matchers()
             ids = [i for i in ids if any(matches(i) for matches in matchers)]
         if self.top is not None:
             ids = sorted(ids, key=lambda event_id: -totals[event_id])[: self.top]
+        return ids
+
+    def of(self, block: Sequence[Report]) -> Block:
+        """Return the block with these IDs only, in their order: the same in all its buckets."""
+        ids = self.ids_of(block)
         return tuple(self._only(ids, report) for report in block)
 
     def unmatched(self, blocks: Iterable[Block]) -> list[str]:
@@ -203,7 +209,8 @@ def _note_unmatched(patterns: Sequence[str]) -> list[str]:
     if not patterns:
         return []
     texts = " or ".join(map(repr, patterns))
-    return [f"no ID matches {texts}, and no file is named so (CONFIG exists, or ends in .yaml)"]
+    hint = "a first word is CONFIG where it is a file, or ends in .yaml or .yml"
+    return [f"no ID matches {texts} ({hint})"]
 
 
 def _note_own_cells(blocks: Iterable[Block]) -> list[str]:
