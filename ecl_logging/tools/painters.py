@@ -6,12 +6,12 @@ Between `begin` and `end` a painter has the terminal; after that it is as it was
 from __future__ import annotations
 
 import os
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from ecl_logging.tools.picture import BOLD, DIM, PLAIN, WARNING, Line, Size, width_of
 from ecl_logging.tools.printable import Ruler
 
-__all__ = ["Painter", "PlainPainter", "RichPainter", "open_painter"]
+__all__ = ["Keyboard", "Painter", "PlainPainter", "RichPainter", "open_painter"]
 
 _FALLBACK = Size(80, 24)  # of a terminal that does not say
 
@@ -60,6 +60,35 @@ def _size(stream: TextIO) -> Size:
     except OSError:
         return _FALLBACK
     return Size(columns or _FALLBACK.columns, rows or _FALLBACK.rows)
+
+
+class Keyboard:
+    """A terminal's keyboard: while it is silent, keys that are pressed show nowhere."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Without a terminal at the other end of the stream, nothing is done."""
+        self._stream = stream
+        self._before: list[Any] | None = None
+
+    def silence(self) -> None:
+        """Let keys not be shown; Ctrl-C and Ctrl-Z stay signals."""
+        if os.name != "posix" or self._stream is None or not self._stream.isatty():
+            return
+        import termios
+
+        self._before = termios.tcgetattr(self._stream)
+        attributes = self._before.copy()
+        attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(self._stream, termios.TCSANOW, attributes)
+
+    def restore(self) -> None:
+        """Have it as it was; what was typed meanwhile is no command for the shell."""
+        if self._stream is None or self._before is None:
+            return
+        import termios
+
+        termios.tcsetattr(self._stream, termios.TCSAFLUSH, self._before)
+        self._before = None
 
 
 class PlainPainter:

@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from ecl_logging.errors import EclError, StoreError
 from ecl_logging.outage import Outage
 from ecl_logging.tools.moments import Moment
-from ecl_logging.tools.painters import Painter
+from ecl_logging.tools.painters import Keyboard, Painter
 from ecl_logging.tools.picture import Frame, picture
 from ecl_logging.tools.reports import Reading, Selection
 
@@ -97,6 +97,7 @@ class LiveTable:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._painter = painter
+        self._keyboard = Keyboard(sys.stdin)
         self._selection = selection
         self._store = store
         self._moment = moment
@@ -113,12 +114,12 @@ class LiveTable:
             _handled("SIGTSTP", lambda *_: self._asked.put(self._suspend)),
         ):
             try:
-                self._painter.begin()
+                self._take_terminal()
                 yield
             finally:
                 # A second Ctrl-C must not leave the terminal as it is.
                 with _handled("SIGINT", _ignore), _handled("SIGTERM", _ignore):
-                    self._painter.end()
+                    self._give_terminal_back()
 
     def show(self, reading: Reading, error: EclError | None) -> None:
         now = self._moment(self._clock()).partition("T")[2]
@@ -146,11 +147,19 @@ class LiveTable:
 
     def _suspend(self) -> None:
         """Ctrl-Z: give the terminal back, stop, and go on when the shell says so."""
-        self._painter.end()
+        self._give_terminal_back()
         with _handled("SIGTSTP", signal.SIG_DFL):
             os.kill(os.getpid(), signal.SIGTSTP)
-        self._painter.begin()
+        self._take_terminal()
         self._paint()
+
+    def _take_terminal(self) -> None:
+        self._keyboard.silence()
+        self._painter.begin()
+
+    def _give_terminal_back(self) -> None:
+        self._painter.end()
+        self._keyboard.restore()
 
 
 def _ignore(*_: object) -> None:

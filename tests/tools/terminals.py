@@ -53,7 +53,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         self._stderr = folder / "stderr"
         self._resize(columns, rows)
-        self.attributes = termios.tcgetattr(slave)
+        self.attributes = self.attributes_at_end = termios.tcgetattr(slave)
         variables = {
             k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}
         }
@@ -103,6 +103,7 @@ class Terminal:
         self.wait_for(lambda: self.process.poll() is not None)
         while self._read(0.0):
             pass
+        self.attributes_at_end = termios.tcgetattr(self._master)
         os.close(self._master)
         return self.process.wait()
 
@@ -122,8 +123,9 @@ class Terminal:
         return self.written.split(HOME)[1:-1]
 
     def shown(self) -> str:
-        """The screen of an emulator that has got everything so far."""
-        return "\n".join(screen_of(self.written, self.columns, self.rows))
+        """What an emulator shows after the last two pictures: one at least is whole, as all are."""
+        start = self.written.rfind(HOME, 0, max(0, self.written.rfind(HOME)))
+        return "\n".join(screen_of(self.written[max(0, start) :], self.columns, self.rows))
 
     def screens(self) -> Iterator[list[str]]:
         """The screen after each picture."""
