@@ -61,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         "-v",
         "--verbose",
         action="store_true",
-        help="print `rotated GROUP INTERVAL START` at once (with --json to stderr)",
+        help="print `rotated GROUP INTERVAL START` at once, START in Unix seconds (with --json to "
+        "stderr)",
     )
     return parser
 

@@ -81,7 +81,7 @@ def _handled(name: str, handler: _Handler) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(number, before)
+        signal.signal(number, before or signal.SIG_DFL)  # None: set by other than Python
 
 
 class LiveTable:

@@ -88,6 +88,10 @@ class Terminal:
             assert time.monotonic() < deadline, (self.err(), self.shown(), self.written[-3000:])
             self._read(0.05)
 
+    def is_quiet_for(self, seconds: float) -> bool:
+        """Whether nothing is written for so long."""
+        return not self._read(seconds)
+
     def _read(self, seconds: float) -> bool:
         if not select.select([self._master], [], [], seconds)[0]:
             return False

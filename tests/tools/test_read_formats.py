@@ -6,6 +6,8 @@ import contextlib
 import csv
 import io
 import json
+import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecl_logging.intervals import Interval
+from ecl_logging.stores import open_store
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.stores.protocols import MAX_CELL, Definition
+from ecl_logging.stores.protocols import MAX_CELL, Batch, Definition
 from ecl_logging.tools import command
+from ecl_logging.tools.read import _parser
 from ecl_logging.tools.read import main as ecl_read
 from tests.conftest import Clock
 
@@ -297,6 +301,37 @@ def test_what_stderr_says_drives_no_terminal(ran, monkeypatch):
         assert all(line.isprintable() for line in lines)
 
 
+def test_fields_that_others_have_set_in_redis_are_read(empty_server, ran):
+    with contextlib.closing(open_store(empty_server.url)) as store:
+        store.define(Definition("g", (Interval("366d", 366 * 86400),)))
+        [bucket] = store.read("g", Interval("366d", 366 * 86400), [0])
+    with contextlib.closing(empty_server.client()) as client:
+        fields = {"": 1, "a\nb": 2, b"\xff\xfe": 3, "text": "no number", "x" * 10_000: 4}
+        client.hset(f"g:366d:{bucket.start}", mapping=fields)
+
+    status, out, err = ran(ecl_read, "--store", empty_server.url, "--json", "--current")
+
+    assert (status, err) == (0, "")
+    assert json.loads(out)[0]["counts"] == {"": 1, "a\nb": 2, "\ufffd\ufffd": 3, "x" * 10_000: 4}
+
+
+def test_rows_that_others_have_put_into_the_file_are_read(ran):
+    with contextlib.closing(open_store("sqlite:///counts.db")) as store:
+        definition = store.define(Definition("g", (Interval("366d", 366 * 86400),)))
+        start = int(time.time()) // (366 * 86400) * 366 * 86400
+        batch = Batch("g", "00", 1, 1, definition.version, start, definition.intervals, {"x": 1})
+        store.apply(batch)
+    with contextlib.closing(sqlite3.connect("counts.db")) as connection, connection:
+        for event_id, n in (("", 2), (b"\xff", 3), ("a\x1b", 4), ("text", "no number")):
+            row = ("g", "366d", start, event_id, n)
+            connection.execute("INSERT INTO counts VALUES (?, ?, ?, ?, ?)", row)
+
+    status, out, err = ran(ecl_read, "--store", "sqlite:///counts.db", "--json", "--current")
+
+    assert (status, err) == (0, "")
+    assert json.loads(out)[0]["counts"] == {"": 2, "a\x1b": 4, "x": 1}
+
+
 # --- notes
 
 
@@ -384,3 +419,16 @@ def test_a_number_that_means_nothing_is_wrong_usage(commanded, ran, words):
 
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith("ecl-read: error: argument --")
+
+
+# --- the page about it
+
+
+def test_every_option_is_in_its_page():
+    page = (Path(__file__).parents[2] / "docs/reading.md").read_text("utf-8")
+    options = {name for action in _parser()._actions for name in action.option_strings}
+    of_every_command = {"-h", "--help", "--version", "-c", "--store"}
+
+    named = {name for name in options if re.search(rf"(?<!\S)`?{name}\b", page)}
+
+    assert options - named == of_every_command | {"--check"}

@@ -6,6 +6,7 @@ import contextlib
 import re
 import signal
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -197,6 +198,23 @@ def test_the_last_picture_stays_while_the_store_is_away(start: Start, tmp_path: 
     assert_left_as_it_was(terminal)
     assert_well_drawn(terminal)
     assert_no_canary("the terminal", terminal.written.decode())
+
+
+def test_ctrl_c_need_not_wait_for_a_store_that_hangs(start: Start, tmp_path: Path):
+    with running(tmp_path) as server:
+        with EventCountLogger(GROUPS, store=server.url) as ecl:
+            ecl["requests"].log("req1", 5)
+        terminal = start("--store", server.url)
+        terminal.wait_for(lambda: shows(terminal, "^req1 .* 5$"))
+        server.pause()
+        terminal.wait_for(lambda: terminal.is_quiet_for(0.5))
+        pressed = time.monotonic()
+        terminal.press(b"\x03")
+
+        assert terminal.end() == 130
+        assert time.monotonic() - pressed < 3  # the time-out would be 5 seconds
+        server.go_on()
+    assert_left_as_it_was(terminal)
 
 
 def test_ctrl_z_gives_the_terminal_back_and_what_follows_takes_it_again(
