@@ -136,7 +136,9 @@ class RichPainter:
 
         self._stream = stream
         self._styled = styled
-        self._console = Console(file=stream, force_terminal=True, highlight=False, markup=False)
+        self._console = Console(
+            file=stream, force_terminal=True, no_color=not styled, highlight=False, markup=False
+        )
         self._live = Live(
             console=self._console,
             screen=True,
