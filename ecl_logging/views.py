@@ -34,7 +34,7 @@ def _view(bucket: Bucket, declared: Collection[str]) -> View:
     counts = dict.fromkeys((name for name in declared if name and name[0] != "@"), 0)
     own = {}
     for cell, n in bucket.cells.items():
-        if cell.startswith("@"):
+        if cell.startswith("@"):  # an ID that somebody else wrote may even be empty
             own[cell] = n
         elif cell:
             counts[cell] = n

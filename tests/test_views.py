@@ -77,3 +77,9 @@ def test_a_group_that_the_store_does_not_know_shows_what_is_declared(store):
     unheard_of = read_views(store, "unheard-of", FIVE_SECONDS, declared=("x",), ages=[CURRENT])
 
     assert unheard_of == [View(NOW, {"x": 0}, {})]
+
+
+def test_an_empty_id_that_somebody_else_wrote_is_shown(store):
+    store._tables.add("requests", "5s", NOW, {"": 3})
+
+    assert views(store, CURRENT) == [View(NOW, {"": 3, "req1": 0}, {})]

@@ -20,8 +20,9 @@ from ecl_logging.settings import Config
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.stores.steps import united
+from ecl_logging.tools.printable import printable
 
-__all__ = ["Context", "Parser", "UsageError", "add_common_options", "open_context", "run"]
+__all__ = ["Context", "Parser", "UsageError", "add_common_options", "open_context", "run", "say"]
 
 _DEFAULT_FILE = "logging.yaml"
 
@@ -182,8 +183,13 @@ def _prepare_streams() -> None:
 
 def _failed(name: str, problems: Iterable[str], status: int) -> int:
     for problem in problems:
-        print(f"{name}: error: {masked(problem)}", file=sys.stderr)
+        say(f"{name}: error", problem)
     return status
+
+
+def say(name: str, text: str) -> None:
+    """Tell the user a line; what a store has in it shows no password and drives no terminal."""
+    print(f"{name}: {printable(masked(text))}", file=sys.stderr, flush=True)
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
+import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from ecl_logging.errors import ConfigError
-from ecl_logging.intervals import Interval
-from ecl_logging.settings import find_interval
-from ecl_logging.stores.protocols import Definition
+from ecl_logging.tools import formats
 from ecl_logging.tools.command import (
     Context,
     Parser,
@@ -19,53 +18,196 @@ from ecl_logging.tools.command import (
     open_context,
     parse,
     run,
+    say,
 )
-from ecl_logging.views import CURRENT, LAST, View, read_views
+from ecl_logging.tools.moments import Moment, local_time, utc_time
+from ecl_logging.tools.printable import Ruler, printable
+from ecl_logging.tools.reports import Query, Reading, Selection, read
+from ecl_logging.tools.sources import read_sources, source_object, source_table
+from ecl_logging.views import CURRENT, LAST
 
 __all__ = ["main"]
 
-_TITLES = {LAST: "Last:", CURRENT: "Current:"}
-_WORDS = {LAST: "last", CURRENT: "current"}
+_NAME = "ecl-read"
+_ALL = 2**31  # buckets of a history; no store keeps so many
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+# What means nothing beside an option; the other way round, too.
+_BUCKETS = ("--last", "--current", "--both")
+_IDS = ("--top", "--nonzero", "PATTERN")
+_CLASHES = {
+    "--json": ("--csv",),
+    "--csv": ("--watch",),
+    "--history": ("--watch", *_BUCKETS),
+    "--sources": ("--csv", "--history", "--watch", "-i", *_BUCKETS, *_IDS),
+    "--check": (
+        *("--json", "--csv", "--history", "--watch", "--sources", "--local", "-g", "-i"),
+        *(*_BUCKETS, *_IDS),
+    ),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    arguments = parse(_parser(), argv)
-    return run("ecl-read", lambda: _run(arguments))
+    arguments = _parsed(list(sys.argv[1:] if argv is None else argv))
+    return run(_NAME, lambda: _run(arguments))
+
+
+# --- the command line
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="ecl-read",
+        prog=_NAME,
+        usage="ecl-read [CONFIG] [-g GROUP] [-i INT] [option ...] [PATTERN ...]",
         description="Print event counts of the last finished and of the current interval. "
-        "Without -g: of every group and interval.",
+        "Without -g: of every group and interval. The first word is CONFIG, a YAML file as for "
+        "-c, where it is a file or ends in .yaml or .yml; any other is a PATTERN.",
+        epilog="Exit status: 1 an error, 2 wrong usage, 3 the store cannot be reached, 130 Ctrl-C, "
+        "143 SIGTERM while watching.",
     )
-    add_common_options(parser)
+    add_common_options(parser, positional=False)
+    parser.add_argument(
+        "words", nargs="*", metavar="PATTERN", help="show the IDs that match a glob, such as 'req*'"
+    )
     parser.add_argument("-g", dest="group", metavar="GROUP", help="print `id:count` of this group")
     parser.add_argument("-i", dest="interval", metavar="INT", help="the interval, such as 5m")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--last", action="store_true", help="the last finished bucket (default)")
-    which.add_argument("--current", action="store_true", help="the bucket that is running")
-    which.add_argument("--both", action="store_true", help="one after the other, with titles")
-    parser.add_argument(
-        "--check", action="store_true", help="check the configuration file, and say `ok`"
-    )
+    _add_what(parser)
+    _add_formats(parser)
     return parser
 
 
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--last", action="store_true", help="the last finished bucket")
+    which.add_argument("--current", action="store_true", help="the bucket that is running")
+    which.add_argument(
+        "--both", action="store_true", help="both; the default without -g, else it is --last"
+    )
+    parser.add_argument(
+        "--history",
+        nargs="?",
+        type=_whole_number,
+        const=_ALL,
+        metavar="N",
+        help="the last N finished buckets, oldest first (without N, or with too large a one: all "
+        "that the group keeps)",
+    )
+    parser.add_argument("--top", type=_whole_number, metavar="N", help="the N largest, in order")
+    parser.add_argument("--nonzero", action="store_true", help="without counts of zero")
+    parser.add_argument(
+        "--sources",
+        action="store_true",
+        help="who counts: batches, events, last flush, and the seconds since then by the store's "
+        "clock; of the last week, newest first",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="check the configuration file, and say `ok`"
+    )
+
+
+def _add_formats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--csv", action="store_true", help="rows of comma-separated values")
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=2.0,
+        metavar="SECONDS",
+        help="again and again (default: every 2 seconds), as a table on a terminal; with --json "
+        "one line each time",
+    )
+    parser.add_argument(
+        "--local", action="store_true", help="times in the local time zone, not in UTC"
+    )
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """Parse the command line; what follows `--` is no option."""
+    options = words.index("--") if "--" in words else len(words)
+    arguments = parse(_parser(), _with_numbers_joined(words[:options]))
+    arguments.words += words[options + 1 :]
+    return arguments
+
+
+def _with_numbers_joined(words: Sequence[str]) -> list[str]:
+    """Return the words with a number that follows --history or --watch joined to it.
+
+    What follows them and is no number is CONFIG or a PATTERN, which argparse cannot know.
+    """
+    joined: list[str] = []
+    for at, word in enumerate(words):
+        before = words[at - 1] if at else ""
+        if before in {"--history", "--watch"}:
+            if _NUMBER.fullmatch(word):
+                joined[-1] = f"{before}={word}"
+                continue
+            joined[-1] = f"{before}={_ALL if before == '--history' else 2}"
+        joined.append(word)
+    return joined
+
+
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:20])):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text[:20])
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _file_and_patterns(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Tell CONFIG from the patterns."""
+    if not words:
+        return None, []
+    first = words[0]
+    is_file = os.path.exists(first) and not os.path.isdir(first)
+    if is_file or first.endswith((".yaml", ".yml")):
+        return first, list(words[1:])
+    return None, list(words)
+
+
+def _refuse_clashes(arguments: argparse.Namespace, patterns: Sequence[str]) -> None:
+    values = vars(arguments) | {
+        "PATTERN": patterns,
+        "-g": arguments.group,
+        "-i": arguments.interval,
+    }
+    given = {name for name, value in values.items() if value not in (None, False, [])}
+    for option, others in _CLASHES.items():
+        if not values[option.removeprefix("--")]:
+            continue
+        for other in others:
+            if other.removeprefix("--") in given:
+                raise UsageError(f"{option} and {other} cannot be combined")
+
+
+# --- what is printed
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    file, patterns = _file_and_patterns(arguments.words)
+    _refuse_clashes(arguments, patterns)
+    moment = local_time if arguments.local else utc_time
     with open_context(
-        "ecl-read",
-        argument=arguments.config,
-        option=arguments.config_option,
-        store=arguments.store,
+        _NAME, argument=file, option=arguments.config_option, store=arguments.store
     ) as context:
         if arguments.check:
             return _check(context)
-        _note_empty_store(context)
-        if arguments.group is not None:
-            return _print_group(context, arguments)
-        return _print_all(context, arguments)
+        if arguments.sources:
+            return _print_sources(context, arguments, moment)
+        query = _query(arguments, patterns)
+        if arguments.watch is not None:
+            return _watch(context, query, arguments, moment)
+        reading = read(context, query)
+        _write(_written(reading, query, arguments, moment))
+        _tell(reading.notes)
+    return 0
 
 
 def _check(context: Context) -> int:
@@ -76,99 +218,95 @@ def _check(context: Context) -> int:
     return 0
 
 
-def _note_empty_store(context: Context) -> None:
-    """Say it where zeros could be taken for counts: the file's groups are shown all the same."""
-    if not context.store.groups():
-        print(
-            f"ecl-read: nothing counted in {context.store.shown}; choose with --store or ECL_STORE",
-            file=sys.stderr,
-        )
+def _print_sources(context: Context, arguments: argparse.Namespace, moment: Moment) -> int:
+    reports = read_sources(context, arguments.group)
+    if arguments.json:
+        _write(formats.json_document(source_object(report, moment) for report in reports))
+    elif reports:
+        _write(source_table(reports, moment, _ruler()))
+    if not reports:
+        _tell([f"nobody has counted in {context.store.shown} within a week"])
+    return 0
 
 
-def _ages(arguments: argparse.Namespace, default: tuple[int, ...]) -> tuple[int, ...]:
-    if arguments.both:
-        return LAST, CURRENT
-    if arguments.current:
-        return (CURRENT,)
-    return (LAST,) if arguments.last else default
-
-
-# --- one group: `id:count` lines, the format of event_count_logger's reader
-
-
-def _print_group(context: Context, arguments: argparse.Namespace) -> int:
-    definition = context.definition(arguments.group)
-    interval = _chosen_interval(definition, arguments.interval)
-    ages = _ages(arguments, (LAST,))
-    views = read_views(
-        context.store, definition.group, interval, declared=definition.events, ages=ages
+def _query(arguments: argparse.Namespace, patterns: Sequence[str]) -> Query:
+    is_plain = not (arguments.json or arguments.csv or arguments.history or arguments.watch)
+    by_default = (LAST,) if arguments.group and not arguments.watch else (LAST, CURRENT)
+    ages = by_default
+    if arguments.last or arguments.current:
+        ages = (LAST,) if arguments.last else (CURRENT,)
+    elif arguments.both:
+        ages = (LAST, CURRENT)
+    return Query(
+        group=arguments.group,
+        interval=arguments.interval,
+        ages=ages,
+        history=arguments.history,
+        one_interval=is_plain and arguments.group is not None,
+        selection=Selection(tuple(patterns), arguments.top, arguments.nonzero),
     )
-    for age, view in zip(ages, views, strict=True):
-        if len(ages) > 1:
-            print(_TITLES[age])
-        _print_counts(view)
-        _note_own_cells(definition.group, interval, age, view)
-    return 0
 
 
-def _chosen_interval(definition: Definition, text: str | None) -> Interval:
-    if text is not None:
-        return find_interval(text, definition.intervals, definition.group)
-    if len(definition.intervals) > 1:
-        known = ", ".join(interval.text for interval in definition.intervals)
-        raise ConfigError(
-            f"group {definition.group} has several intervals ({known}); choose one with -i"
+def _written(reading: Reading, query: Query, arguments: argparse.Namespace, moment: Moment) -> str:
+    """What was read, in the format that is wanted."""
+    blocks = reading.selected(query.selection)
+    if arguments.json:
+        reports = (formats.report_object(one, moment) for block in blocks for one in block)
+        return formats.json_document(reports)
+    if arguments.csv:
+        # A terminal is not to be driven by what somebody has stored; a file has it as it is.
+        written = printable if sys.stdout.isatty() else str
+        return formats.csv_rows(blocks, moment, written=written)
+    if arguments.history is not None:
+        headed = arguments.group is None or len(blocks) > 1
+        return formats.history_tables(
+            blocks, moment, headed=headed, ruler=_ruler(), top=arguments.top
         )
-    return definition.intervals[0]
+    if arguments.group is not None:
+        return formats.id_lines(blocks)
+    return formats.headed_blocks(blocks, moment)
 
 
-def _print_counts(view: View) -> None:
-    for event_id, count in view.counts.items():
-        print(f"{event_id}:{count}")
+def _watch(context: Context, query: Query, arguments: argparse.Namespace, moment: Moment) -> int:
+    from ecl_logging.tools.painters import open_painter
+    from ecl_logging.tools.watch import Display, LiveTable, Stream, watch
+
+    painter = None if arguments.json else open_painter(sys.stdout)
+    display: Display
+    if painter is not None:
+        store = context.store.shown
+        display = LiveTable(painter, query.selection, store=store, moment=moment)
+    else:
+        display = Stream(
+            lambda reading: _written_again(reading, query, arguments, moment),
+            lambda note: _tell([note]),
+            between="" if arguments.json else "\n",
+        )
+    return watch(lambda: read(context, query), display, arguments.watch)
 
 
-def _note_own_cells(group: str, interval: Interval, age: int, view: View) -> None:
-    if view.own:
-        cells = ", ".join(f"{cell} {n}" for cell, n in view.own.items())
-        where = f"{group} {interval.text} {_WORDS[age]}"
-        sys.stdout.flush()
-        print(f"ecl-read: {where}: also {cells}", file=sys.stderr)
+def _written_again(
+    reading: Reading, query: Query, arguments: argparse.Namespace, moment: Moment
+) -> str:
+    """What was read, in a form that tells one time from the next."""
+    blocks = reading.selected(query.selection)
+    if arguments.json:
+        return formats.json_line([formats.report_object(one, moment) for (one,) in blocks])
+    return formats.headed_blocks(blocks, moment)
 
 
-# --- all groups, in blocks
+def _ruler() -> Ruler:
+    return Ruler(sys.stdout.encoding or "utf-8")
 
 
-def _print_all(context: Context, arguments: argparse.Namespace) -> int:
-    definitions = context.definitions()
-    if not definitions:
-        return 0
-    ages = _ages(arguments, (LAST, CURRENT))
-    blocks = 0
-    for definition in definitions.values():
-        for interval in _intervals(definition, arguments.interval):
-            views = read_views(
-                context.store, definition.group, interval, declared=definition.events, ages=ages
-            )
-            for age, view in zip(ages, views, strict=True):
-                if blocks:
-                    print()
-                blocks += 1
-                start = datetime.fromtimestamp(view.start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                print(f"# {definition.group} {interval.text} {_WORDS[age]} {start}")
-                _print_counts(view)
-                _note_own_cells(definition.group, interval, age, view)
-    if not blocks:
-        raise ConfigError(f"no group has an interval {arguments.interval!r}")
-    return 0
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
-def _intervals(definition: Definition, text: str | None) -> Sequence[Interval]:
-    if text is None:
-        return definition.intervals
-    try:
-        return [find_interval(text, definition.intervals, definition.group)]
-    except ConfigError:
-        return []
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        say(_NAME, note)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import signal
 import sys
 import threading
@@ -18,8 +19,8 @@ from queue import Empty, SimpleQueue
 from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
 from ecl_logging.outage import Outage
-from ecl_logging.stores.protocols import Definition
 from ecl_logging.tools.command import Context, Parser, add_common_options, open_context, parse, run
+from ecl_logging.tools.settling import SettlingBuckets
 
 __all__ = ["main"]
 
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ecl-rotate",
         description="Do on time what is due when an interval is over: forget old buckets and "
         "silent sources, and say which buckets are finished. Counts are right without it, and "
-        "any number may run.",
+        "any number may run: each bucket is told by one of them.",
     )
     add_common_options(parser)
     parser.add_argument("--once", action="store_true", help="do what is due now, and end")
@@ -48,7 +49,20 @@ def _parser() -> argparse.ArgumentParser:
         help="first make the file's groups the store's definitions, exactly as they are",
     )
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="print `rotated GROUP INTERVAL START`"
+        "--json",
+        action="store_true",
+        help="print each finished bucket as a line of JSON, when it has settled: programs send "
+        "what belongs to it up to a second after its end, or up to the group's sync_interval, so "
+        "that long (as the file has it), and a second more, it is waited; not with --once, and "
+        "no longer at SIGTERM. An object is as in `ecl-read --json`: bucket `last`, or `past` for "
+        "one that should have been rotated earlier",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="print `rotated GROUP INTERVAL START` at once, START in Unix seconds (with --json to "
+        "stderr)",
     )
     return parser
 
@@ -62,11 +76,13 @@ def _run(arguments: argparse.Namespace) -> int:
     ) as context:
         if arguments.define and context.config is None:
             raise ConfigError("--define: there is no configuration file; name one with -c FILE")
+        rotator = _Rotator(context, arguments)
         if arguments.once:
-            _define(context, replace=arguments.define)
-            _rotate(context, verbose=arguments.verbose)
+            rotator.define()
+            rotator.rotate()
         else:
-            _rotate_until(_termination(), context, arguments)
+            _rotate_until(_termination(), rotator)
+        rotator.settling.print_due(math.inf)
     return 0
 
 
@@ -81,9 +97,7 @@ def _termination() -> SimpleQueue[None]:
     return stopping
 
 
-def _rotate_until(
-    stopping: SimpleQueue[None], context: Context, arguments: argparse.Namespace
-) -> None:
+def _rotate_until(stopping: SimpleQueue[None], rotator: _Rotator) -> None:
     """Rotate at each edge. While the store is away, go on trying, with one warning."""
     outage = Outage("trying on", "rotating on", say=_say)
     defined = False
@@ -91,10 +105,12 @@ def _rotate_until(
         pause = 1.0
         try:
             if not defined:
-                _define(context, replace=arguments.define)
+                rotator.define()
                 defined = True
-            lengths = _rotate(context, verbose=arguments.verbose)
-            pause = _until_next_edge(lengths, time.time())
+            lengths = rotator.rotate()
+            rotator.settling.print_due(time.monotonic())
+            next_edge = _until_next_edge(lengths, time.time())
+            pause = min(next_edge, rotator.settling.seconds_left(time.monotonic()))
             outage.ended()
         except StoreUnavailable as error:
             outage.began(error)
@@ -108,31 +124,45 @@ def _rotate_until(
             return
 
 
-def _define(context: Context, *, replace: bool) -> None:
-    for group in (context.config.groups if context.config else {}).values():
-        wanted = wanted_definition(group)
-        if replace or context.store.definition(group.name) is None:
-            defined = context.store.define(wanted, replace=replace)
-            for new, kept in zip(wanted.intervals, defined.intervals, strict=False):
-                if replace and new.text != kept.text:
-                    _say(f"group {group.name}: {new.text} stays {kept.text}, as it is stored")
+class _Rotator:
+    """Does what is due in all groups, and says which buckets are finished."""
+
+    def __init__(self, context: Context, arguments: argparse.Namespace) -> None:
+        self._context = context
+        self._replace: bool = arguments.define
+        self._verbose_to = sys.stderr if arguments.json else sys.stdout
+        self._is_verbose: bool = arguments.verbose
+        self._is_json: bool = arguments.json
+        self.settling = SettlingBuckets(context)
+
+    def define(self) -> None:
+        """Make the file's groups known to the store."""
+        store, config = self._context.store, self._context.config
+        for group in (config.groups if config else {}).values():
+            wanted = wanted_definition(group)
+            if self._replace or store.definition(group.name) is None:
+                defined = store.define(wanted, replace=self._replace)
+                for new, kept in zip(wanted.intervals, defined.intervals, strict=False):
+                    if self._replace and new.text != kept.text:
+                        _say(f"group {group.name}: {new.text} stays {kept.text}, as it is stored")
+
+    def rotate(self) -> set[int]:
+        """Rotate what is due in every group; return all interval lengths."""
+        lengths: set[int] = set()
+        for definition in self._context.definitions().values():
+            lengths.update(interval.seconds for interval in definition.intervals)
+            buckets = self._context.store.rotate(definition.group)
+            if self._is_json:
+                self.settling.add(definition, buckets, time.monotonic())
+            if self._is_verbose:
+                for one in buckets:
+                    line = f"rotated {definition.group} {one.interval.text} {one.start}"
+                    print(line, file=self._verbose_to, flush=True)
+        return lengths
 
 
 def _say(text: str) -> None:
     print(f"ecl-rotate: {text}", file=sys.stderr, flush=True)
-
-
-def _rotate(context: Context, *, verbose: bool) -> set[int]:
-    """Rotate what is due in every group; return all interval lengths."""
-    lengths: set[int] = set()
-    definitions: dict[str, Definition] = context.definitions()
-    for definition in definitions.values():
-        lengths.update(interval.seconds for interval in definition.intervals)
-        for finished in context.store.rotate(definition.group):
-            if verbose:
-                print(f"rotated {definition.group} {finished.interval.text} {finished.start}")
-                sys.stdout.flush()
-    return lengths
 
 
 def _until_next_edge(lengths: set[int], now: float) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import signal
 import sqlite3
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,54 @@ def test_a_signal_ends_an_idle_rotator_at_once(programs: Programs, number: signa
     rotator.send(number)
 
     assert_silent(rotator.end(seconds=10), status=0 if number == signal.SIGTERM else 130)
+
+
+def test_every_bucket_is_printed_as_json_when_all_of_it_is_there(programs: Programs) -> None:
+    """By rotators that run while the program counts: each bucket by one of them, and whole."""
+    rotators = [
+        programs.start_command("-W", "error", "-m", "ecl_logging.tools.rotate", "--json")
+        for _ in range(2)
+    ]
+    assert_silent(programs.start(PROGRAM).end())
+    stored = {start: cells for (text, start), cells in programs.stored().items() if text == "1s"}
+    wait_until(lambda: max(stored) in printed_seconds(rotators))
+    for rotator in rotators:
+        rotator.send(signal.SIGTERM)
+        assert_silent(rotator.end(seconds=10))
+
+    lines = [line for rotator in rotators for line in rotator.out().splitlines()]
+    assert len(lines) == len(set(lines))
+    printed = printed_seconds(rotators)
+    since = min(printed)  # of the first bucket that was over when they found the group
+    assert printed == {start: n for start, n in stored.items() if start >= since}
+    assert len(printed) >= 4
+
+
+def printed_seconds(rotators: list[Started]) -> dict[int, dict[str, int]]:
+    """The counts of each bucket of a second that was printed and has some, by its start."""
+    found = {}
+    for rotator in rotators:
+        for line in rotator.out().splitlines():
+            one = json.loads(line)
+            counts = {event_id: n for event_id, n in one["counts"].items() if n}
+            if one["interval"] == "1s" and counts:
+                found[int(datetime.fromisoformat(one["start"]).timestamp())] = counts
+    return found
+
+
+def test_a_rotator_prints_at_its_end_what_has_not_settled(programs: Programs) -> None:
+    file = programs.folder / "slow.yaml"
+    file.write_text("groups: {slow: {intervals: [1s], events: [x], sync_interval: 3600}}")
+    rotator = programs.start_command(
+        *("-W", "error", "-m", "ecl_logging.tools.rotate", "--json", "-v", str(file))
+    )
+    wait_until(lambda: rotator.err().count("rotated slow 1s") >= 2)
+    assert rotator.out() == ""
+    rotator.send(signal.SIGTERM)
+    ended = rotator.end(seconds=10)
+
+    assert ended.status == 0
+    assert len(ended.out.splitlines()) == len(ended.err.splitlines()) >= 2
 
 
 def test_the_command_beside_python_is_the_module(programs: Programs) -> None:

@@ -1,0 +1,249 @@
+"""The live table's layout: pure functions from what was read, and a size, to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import TypeAlias
+
+from ecl_logging.intervals import Interval
+from ecl_logging.tools.printable import Ruler
+from ecl_logging.tools.reports import Reading, Report, Selection
+
+__all__ = [
+    "BOLD",
+    "DIM",
+    "PLAIN",
+    "WARNING",
+    "Frame",
+    "Line",
+    "Size",
+    "Span",
+    "picture",
+    "width_of",
+]
+
+PLAIN, BOLD, DIM, WARNING = "plain", "bold", "dim", "warning"
+
+_END = "Ctrl-C ends"
+_GAP = 2  # columns between two columns of a table
+_LEAST_FOR_IDS = 16  # columns: intervals go before IDs are shortened to less
+_LEAST_FOR_COUNTS = 5  # lines
+_LEAST_OF_IDS = 6  # and the last finished buckets go before they are shortened to less
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line, with its style."""
+
+    text: str
+    style: str = PLAIN
+
+
+Line: TypeAlias = tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a terminal."""
+
+    columns: int
+    rows: int
+
+
+def width_of(line: Line, ruler: Ruler) -> int:
+    """Return how many columns the line takes."""
+    return sum(ruler.measure(span.text) for span in line)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the counts."""
+
+    store: str  # its name, secrets masked
+    time: str
+    trouble: str | None = None  # why the counts are older
+
+
+def picture(
+    reading: Reading, selection: Selection, frame: Frame, size: Size, ruler: Ruler
+) -> list[Line]:
+    """Return the lines of one picture: no more than fit, and none that is too wide.
+
+    At the top stand the store's name, the time, and the trouble if there is some; then a table
+    for each group; at the bottom the notes.
+    """
+    top = [_header(frame, size, ruler)]
+    if frame.trouble is not None:
+        top.append((Span(ruler.printed(frame.trouble), WARNING),))
+    # A note is worth less than the counts: in a low terminal it goes first.
+    notes: list[Line] = [(Span(ruler.printed(note), DIM),) for note in reading.notes]
+    notes = [(), *notes][: max(0, size.rows - len(top) - _LEAST_FOR_COUNTS)] if notes else []
+    reports = [report for block in reading.blocks for report in block]
+    tables = [
+        _Table(list(of_group), selection, size.columns, ruler)
+        for _, of_group in groupby(reports, lambda report: report.group)
+    ]
+    body = _stacked(tables, size.rows - len(top) - len(notes))
+    lines = [*top, *body, *notes][: size.rows]
+    return [_cropped(line, size.columns, ruler) for line in lines]
+
+
+def _header(frame: Frame, size: Size, ruler: Ruler) -> Line:
+    right = f"{frame.time}  {_END}"
+    room = size.columns - len(right) - 2
+    left = ruler.shortened(ruler.printed(frame.store), room)
+    return (Span(ruler.left(left, room), BOLD), Span("  "), Span(right, DIM))
+
+
+def _cropped(line: Line, columns: int, ruler: Ruler) -> Line:
+    """The last resort, in a terminal of a few columns: an ellipsis says that something is cut."""
+    if width_of(line, ruler) <= columns:
+        return line
+    kept: list[Span] = []
+    for span in line:
+        left = columns - width_of(tuple(kept), ruler)
+        if ruler.measure(span.text) >= left:
+            kept.append(Span(ruler.shortened(span.text + " " * left, left), span.style))
+            break
+        kept.append(span)
+    return tuple(kept)
+
+
+# --- one group's table
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One bucket of the group."""
+
+    interval: Interval
+    bucket: str
+    counts: Mapping[str, int]
+    width: int  # with the gap before it
+
+    @classmethod
+    def of(cls, report: Report, ids: Iterable[str]) -> _Column:
+        counts = report.view.counts
+        texts = [report.bucket, report.interval.text, *(str(counts.get(i, 0)) for i in ids)]
+        return cls(report.interval, report.bucket, counts, _GAP + max(map(len, texts)))
+
+
+class _Table:
+    """A row for each ID; for each interval a column for its last and for its current bucket.
+
+    Where it would be too wide, the longest intervals are left out, then the last bucket of the
+    only one that is left; IDs are shortened.
+    """
+
+    def __init__(
+        self, reports: Sequence[Report], selection: Selection, columns: int, ruler: Ruler
+    ) -> None:
+        self._group = ruler.printed(reports[0].group)
+        self._ruler = ruler
+        self._names = {i: ruler.printed(i) for i in selection.ids_of(reports)}
+        by_length = sorted(reports, key=lambda report: report.interval.seconds)
+        self._columns = [_Column.of(report, self._names) for report in by_length]
+        self._left_out: list[str] = []
+        self._fit(columns)
+
+    def _fit(self, columns: int) -> None:
+        names = [self._group, "event", *self._names.values()]
+        wanted = max(map(self._ruler.measure, names))
+        least = min(wanted, _LEAST_FOR_IDS)
+        while self._room(columns) < least and self._columns[0].interval != self._longest:
+            self._left_out.insert(0, self._longest.text)
+            self._columns = [one for one in self._columns if one.interval != self._longest]
+        if self._room(columns) < min(wanted, _LEAST_OF_IDS) and len(self._columns) > 1:
+            self._columns = [one for one in self._columns if one.bucket == "current"]
+        self._width = max(1, min(wanted, self._room(columns)))
+
+    @property
+    def _longest(self) -> Interval:
+        return self._columns[-1].interval
+
+    def _room(self, columns: int) -> int:
+        return columns - sum(column.width for column in self._columns)
+
+    @property
+    def row_count(self) -> int:
+        return len(self._names)
+
+    @property
+    def least_height(self) -> int:
+        """How many lines it takes with one for all of its rows."""
+        return len(self._heads()) + min(1, self.row_count) + len(self._foot())
+
+    def lines(self, height: int) -> list[Line]:
+        """Return the table, cut to so many lines, `least_height` at least."""
+        heads, foot = self._heads(), self._foot()
+        return [*heads, *self._rows(height - len(heads) - len(foot)), *foot]
+
+    def _heads(self) -> list[Line]:
+        return [
+            self._line(self._group, [column.interval.text for column in self._columns], BOLD),
+            self._line("event", [column.bucket for column in self._columns], DIM),
+        ]
+
+    def _foot(self) -> list[Line]:
+        if not self._left_out:
+            return []
+        return [(Span(f"(no room for {', '.join(self._left_out)})", DIM),)]
+
+    def _rows(self, lines: int) -> list[Line]:
+        hidden = 0 if self.row_count <= lines else self.row_count - (lines - 1)
+        shown = islice(self._names.items(), self.row_count - hidden)
+        rows = [self._row(event_id, name) for event_id, name in shown]
+        if hidden:
+            rows.append((Span(f"... and {hidden} more", DIM),))
+        return rows
+
+    def _row(self, event_id: str, name: str) -> Line:
+        counts = [column.counts.get(event_id, 0) for column in self._columns]
+        head, *cells = self._line(name, list(map(str, counts)), PLAIN)
+        zeros = [Span(cell.text, DIM) for cell in cells]
+        both = zip(counts, cells, zeros, strict=True)
+        return (head, *(cell if n else zero for n, cell, zero in both))
+
+    def _line(self, name: str, cells: Sequence[str], style: str) -> Line:
+        shortened = self._ruler.shortened(name, self._width)
+        head = Span(self._ruler.left(shortened, self._width), style)
+        both = zip(cells, self._columns, strict=True)
+        return (head, *(Span(cell.rjust(column.width), style) for cell, column in both))
+
+
+# --- tables one below the other
+
+
+def _stacked(tables: Sequence[_Table], rows: int) -> list[Line]:
+    """The tables, each below an empty line; what there is no room for is said at its place."""
+    shown = _that_fit(tables, rows)
+    hidden = len(tables) - len(shown)
+    spare = rows - sum(1 + table.least_height for table in shown) - (1 if hidden else 0)
+    more = _shared([max(0, table.row_count - 1) for table in shown], max(0, spare))
+    lines: list[Line] = []
+    for table, extra in zip(shown, more, strict=True):
+        lines += [(), *table.lines(table.least_height + extra)]
+    if hidden:
+        lines.append((Span(f"... and {hidden} more {'groups' if hidden > 1 else 'group'}", DIM),))
+    return lines
+
+
+def _that_fit(tables: Sequence[_Table], rows: int) -> Sequence[_Table]:
+    """As many as fit, with the line that tells of the others; one at least, to be cropped."""
+    heights = [1 + table.least_height for table in tables]
+    if sum(heights) <= rows:
+        return tables
+    fitting = [n for n in range(1, len(tables)) if sum(heights[:n]) < rows]
+    return tables[: max(fitting, default=1)]
+
+
+def _shared(wants: Sequence[int], room: int) -> list[int]:
+    """Share out the room: who wants little has it, the others get equally much."""
+    shares = [0] * len(wants)
+    by_want: Iterable[int] = sorted(range(len(wants)), key=lambda number: wants[number])
+    for done, number in enumerate(by_want):
+        shares[number] = min(wants[number], room // (len(wants) - done))
+        room -= shares[number]
+    return shares
