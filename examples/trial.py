@@ -56,6 +56,7 @@ class Trial:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            start_new_session=True,  # so that `kill` reaches its children
             encoding="utf-8",
         )
 
@@ -73,9 +74,9 @@ class Trial:
             yield program
             if program.returncode is None:
                 end(program)
-        finally:
-            program.kill()
-            program.communicate()
+        except BaseException:
+            kill(program)
+            raise
 
     @contextlib.contextmanager
     def server(
@@ -109,8 +110,7 @@ def said_by(program: subprocess.Popen[str]) -> str:
     try:
         output, _ = program.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        program.kill()
-        program.communicate()
+        kill(program)
         raise
     if program.returncode != 0:
         raise RuntimeError(f"{program.args} ended with status {program.returncode}: {output}")
@@ -121,6 +121,13 @@ def end(program: subprocess.Popen[str]) -> str:
     """Ask a program to end with SIGTERM, as everybody does who stops one."""
     program.send_signal(signal.SIGTERM)
     return said_by(program)
+
+
+def kill(program: subprocess.Popen[str]) -> None:
+    """End a program that does not end, with all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    program.communicate()
 
 
 def free_port() -> int:
