@@ -30,12 +30,11 @@ def read_views(
 
 
 def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    # Somebody else may have written names that no ID can have.
-    counts = dict.fromkeys((name for name in declared if name and name[0] != "@"), 0)
+    counts = dict.fromkeys((name for name in declared if not name.startswith("@")), 0)
     own = {}
     for cell, n in bucket.cells.items():
         if cell.startswith("@"):  # an ID that somebody else wrote may even be empty
             own[cell] = n
-        elif cell:
+        else:
             counts[cell] = n
     return View(bucket.start, dict(sorted(counts.items())), dict(sorted(own.items())))

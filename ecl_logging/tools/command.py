@@ -83,17 +83,15 @@ class Context:
 
     def _stored(self, name: str) -> Definition | None:
         """The definition of a group of the store, which somebody else may have spoilt."""
-        if not name.isprintable():
-            return None  # no program's: it could act on the terminal
         try:
             return self.store.definition(name)
         except StoreUnavailable:
             raise
         except StoreError as error:
-            told = f"{self.name}: {error}; group {name} is passed over"
+            told = f"{error}; group {name} is passed over"
             if told not in self._told:
                 self._told.add(told)
-                print(masked(told), file=sys.stderr)
+                say(self.name, told)
             return None
 
 

@@ -19,7 +19,16 @@ from queue import Empty, SimpleQueue
 from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
 from ecl_logging.outage import Outage
-from ecl_logging.tools.command import Context, Parser, add_common_options, open_context, parse, run
+from ecl_logging.tools.command import (
+    Context,
+    Parser,
+    add_common_options,
+    open_context,
+    parse,
+    run,
+    say,
+)
+from ecl_logging.tools.printable import printable
 from ecl_logging.tools.settling import SettlingBuckets
 
 __all__ = ["main"]
@@ -157,12 +166,12 @@ class _Rotator:
             if self._is_verbose:
                 for one in buckets:
                     line = f"rotated {definition.group} {one.interval.text} {one.start}"
-                    print(line, file=self._verbose_to, flush=True)
+                    print(printable(line), file=self._verbose_to, flush=True)
         return lengths
 
 
 def _say(text: str) -> None:
-    print(f"ecl-rotate: {text}", file=sys.stderr, flush=True)
+    say("ecl-rotate", text)
 
 
 def _until_next_edge(lengths: set[int], now: float) -> float:

@@ -179,7 +179,7 @@ def test_a_name_of_no_file_is_told(ran, name, problem):
         with pytest.raises(ConfigError) as caught:
             configure()
         assert str(caught.value) == problem
-    assert ran(ecl_read, name) == (1, "", f"ecl-read: error: {problem}\n")
+    assert ran(ecl_read, "-c", name) == (1, "", f"ecl-read: error: {problem}\n")
 
 
 @pytest.mark.parametrize("name", [pytest.param("", id="19-no-name")])

@@ -65,7 +65,7 @@ def cells_in(store: MemoryStore) -> list[tuple[str, str, str, int]]:
         for interval in definition.intervals:
             [bucket] = store.read(name, interval, [0])
             counts = dict.fromkeys(definition.events, 0) | dict(bucket.cells)
-            ids = sorted(i for i in counts if not (i.startswith("@") and i in bucket.cells))
+            ids = sorted(i for i in counts if not i.startswith("@"))
             found += [(name, interval.text, i, counts[i]) for i in ids]
     return found
 
