@@ -104,7 +104,7 @@ class Fields:
                     return str(message[key])
         try:
             return self._record.getMessage()
-        except (TypeError, ValueError):  # arguments that do not fit the message
+        except Exception:  # noqa: BLE001 - arguments that do not fit the message, or raise
             return str(message)
 
     def with_groups(self, groups: Mapping[str, str | None]) -> Fields:
