@@ -36,6 +36,7 @@ def _address(settings: dict[str, Any]) -> RedisAddress:
         raise ValueError("credential_provider takes the place of username and password")
     path = settings.pop("unix_socket_path", None) or settings.pop("path", None)
     transport = "tls" if settings.pop("ssl", False) else "tcp"
+    may_be_anybody = settings.pop("allow_insecure_tls", False)
     of_tls = {name for name in settings if name.startswith("ssl_")}
     db = settings.setdefault("db", 0)
     if path is not None:
@@ -47,6 +48,11 @@ def _address(settings: dict[str, Any]) -> RedisAddress:
         settings = {name: value for name, value in settings.items() if name not in of_tls}
     check = settings.get("ssl_cert_reqs")
     if getattr(check, "name", check) in {"none", "CERT_NONE"}:
+        if not may_be_anybody:
+            raise ValueError(
+                "ssl_cert_reqs: none lets anybody be the server; name its certificate in"
+                " ssl_ca_certs, or add allow_insecure_tls: true"
+            )
         # A certificate that is not checked has no name to check; redis-py 6.0 wants to be told.
         settings.setdefault("ssl_check_hostname", False)
     if "ssl_keyfile" in settings and "ssl_certfile" not in settings:
@@ -154,4 +160,6 @@ def from_client(client: Any) -> RedisAddress:
             known[name] = known[name].decode("utf-8", "surrogateescape")
         elif isinstance(known.get(name), int):
             known[name] = str(known[name])
-    return _address(checked(known, more={}) | {"ssl": kind == "SSLConnection"})
+    # What the program has switched off in its client is its own decision.
+    said = {"ssl": kind == "SSLConnection", "allow_insecure_tls": True}
+    return _address(checked(known, more={}) | said)

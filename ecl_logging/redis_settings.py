@@ -148,6 +148,7 @@ SETTINGS: dict[str, Callable[[object], object]] = {
     "ssl_keyfile": _file,
     "ssl_certfile": _file,
     "ssl_cert_reqs": _certificate_check,
+    "allow_insecure_tls": _flag,  # ours
     "ssl_ca_certs": _file,
     "ssl_ca_path": _file,
     "ssl_ca_data": _text_or_bytes,

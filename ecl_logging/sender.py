@@ -56,6 +56,7 @@ class Sender:
         outage: Outage,
     ) -> None:
         self._group = group.name
+        self._intervals = group.intervals
         self._pending = pending
         self._store = store
         self._outage = outage
@@ -275,6 +276,16 @@ class Sender:
         self._under_way = _UnderWay(renumbered)
 
     # --- what the operator should know
+
+    def note_period(self, seconds: float) -> None:
+        """Say once, with the next flush, that buckets are shorter than the time between flushes."""
+        shortest = min(self._intervals, key=lambda interval: interval.seconds)
+        if seconds > shortest.seconds:
+            self._note_once(
+                "definition",
+                f"sync_interval is {seconds:g} seconds, so a bucket of {shortest.text} is complete"
+                " only that long after its end",
+            )
 
     def _note_cap(self, batch: Batch) -> None:
         """Say once that IDs have no end, with some by which it can be seen where they are made."""

@@ -57,13 +57,13 @@ def check_section(section: Mapping[object, object], *, place: str) -> Config:
     if not values.get("groups") and not values.get("rules"):
         groups, rules = dict(DEFAULT_GROUPS), DEFAULT_RULES
     store = _store(problems, values)
-    prefix = values.get("prefix") if values.get("prefix") is not None else ""
-    if prefix != "" and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
-        problems.add("prefix", f"{shown(prefix)}: letters, digits, and _ . : - (up to 64)")
+    prefix = values.get("prefix")
+    if prefix is not None and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
+        problems.add("prefix", f"{shown(prefix)}: write 1 to 64 letters, digits, and _ . : -")
     if values.get("spool") is not None:
         problems.add("spool", "this version has no spool; leave the key out")
     problems.raise_if_any()
-    return Config(groups, rules, store, str(prefix))
+    return Config(groups, rules, store, str(prefix or ""))
 
 
 def check_groups(groups: object, *, place: str = "ecl") -> dict[str, GroupConfig]:

@@ -245,13 +245,13 @@ def test_sentinel_and_cluster_parse_and_opening_them_says_that_there_are_none_ye
         open_chosen_store(None, config.store)
 
 
-@pytest.mark.parametrize("prefix", ["", "shop:"])
+@pytest.mark.parametrize("prefix", [None, "shop:"])
 def test_the_prefix_of_a_file_is_put_before_the_keys(prefix):
     config = config_from({"store": "redis://localhost", "prefix": prefix})
     store = EventCountLogger.from_config(config).store
 
     assert isinstance(store, RedisStore)
-    assert store._prefix == prefix
+    assert store._prefix == (prefix or "")
 
 
 def test_wrong_settings_of_a_redis_are_told_with_their_place():

@@ -19,7 +19,7 @@ from tests.bad_input.conftest import GROUP, assert_balanced
 from tests.canary import CANARY, assert_no_canary
 
 NO_INTERVAL = "is not an interval; write <number><s|m|h|d>, such as 5m"
-LETTERS = "letters, digits, and _ . : - (up to 64)"
+LETTERS = "write 1 to 64 letters, digits, and _ . : -"
 
 
 def group(**keys: object) -> dict[str, object]:
@@ -172,6 +172,7 @@ SECTIONS = [
         id="16-bool",
     ),
     # --- prefix
+    pytest.param({"prefix": ""}, f"prefix: '': {LETTERS}", id="17-empty"),
     pytest.param({"prefix": "{x}"}, f"prefix: '{{x}}': {LETTERS}", id="17-braces"),
     pytest.param({"prefix": "two words"}, f"prefix: 'two words': {LETTERS}", id="17-blank"),
     pytest.param({"prefix": "\x1b\0"}, f"prefix: '\\x1b\\x00': {LETTERS}", id="17-control-bytes"),
@@ -294,12 +295,12 @@ def test_what_is_within_the_bounds_is_taken(keys):
 
 
 @pytest.mark.parametrize(
-    "prefix", [pytest.param("", id="17-empty"), pytest.param("x" * 64, id="17-longest")]
+    "prefix", [pytest.param(None, id="17-none"), pytest.param("x" * 64, id="17-longest")]
 )
-def test_a_prefix_may_be_empty(prefix):
+def test_a_prefix_may_be_left_out(prefix):
     handler = CountingHandler(config={"prefix": prefix, "store": "redis://cache"})
 
-    assert handler.ecl.store._prefix == prefix  # type: ignore[attr-defined]
+    assert handler.ecl.store._prefix == (prefix or "")  # type: ignore[attr-defined]
     handler.close()
 
 
@@ -327,6 +328,30 @@ def test_an_interval_that_the_store_does_not_have_is_added_with_a_warning(
             " ('ecl-rotate CONFIG --define' makes one file the definition)"
         )
     ]
+
+
+SLOW = "group g: sync_interval is 3600 seconds, so a bucket of 5s is"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        pytest.param(
+            3600,
+            [f"{SLOW} complete only that long after its end"],
+            id="15-longer-than-an-interval",
+        ),
+        pytest.param(5, [], id="15-as-long-as-an-interval"),
+    ],
+)
+def test_flushes_that_are_rarer_than_buckets_are_warned_of(warnings_told, seconds, told):
+    groups = {"g": GROUP | {"intervals": ["1d", "5s"], "sync_interval": seconds}}
+    with EventCountLogger(groups, store="memory://") as ecl:
+        for _ in range(2):
+            ecl["g"].log("x")
+            assert ecl.flush()
+
+    assert warnings_told == told
 
 
 @pytest.mark.parametrize("number", [pytest.param(99, id="18-newer-format")])

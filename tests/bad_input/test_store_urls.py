@@ -369,7 +369,7 @@ def test_a_certificate_that_is_not_checked_is_warned_of_once(tmp_path, pems, war
         *("--tls-key-file", pems["GOODKEY"], "--tls-ca-cert-file", pems["GOOD"]),
     )
     with running(tmp_path, *options):
-        url = f"rediss://:{CANARY}@127.0.0.1:{port}/0?ssl_cert_reqs={reqs}"
+        url = f"rediss://:{CANARY}@127.0.0.1:{port}/0?ssl_cert_reqs={reqs}&allow_insecure_tls=true"
         with EventCountLogger({"g": GROUP}, store=url) as ecl:
             for _ in range(2):
                 ecl["g"].log("x")
@@ -381,6 +381,32 @@ def test_a_certificate_that_is_not_checked_is_warned_of_once(tmp_path, pems, war
         f"rediss://127.0.0.1:{port}/0: whose server it is, is not checked (ssl_cert_reqs: none);"
         " name its certificate in ssl_ca_certs"
     )
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        pytest.param(f"rediss://:{CANARY}@cache?ssl_cert_reqs=none", id="8-url"),
+        pytest.param(
+            {"host": "cache", "ssl": True, "ssl_cert_reqs": "none", "allow_insecure_tls": False},
+            id="8-mapping",
+        ),
+    ],
+)
+def test_a_check_is_switched_off_by_two_words_only(store):
+    with pytest.raises(ConfigError) as refused:
+        open_store(store)
+
+    assert str(refused.value) == (
+        "store: ssl_cert_reqs: none lets anybody be the server; name its certificate in"
+        " ssl_ca_certs, or add allow_insecure_tls: true"
+    )
+
+
+def test_a_check_that_a_programs_own_client_lacks_is_its_own_decision():
+    client = redis.Redis(host="cache", ssl=True, ssl_cert_reqs="none")
+
+    assert open_store(client).shown == "rediss://cache:6379/0"
 
 
 def test_a_check_that_is_switched_off_without_tls_does_no_harm(empty_server):

@@ -501,7 +501,9 @@ def test_rediss_is_tls_and_its_certificate_is_checked(tls_port, certificate):
     with contextlib.closing(open_store(f"{url}?ssl_ca_certs={certificate}/cert.pem")) as store:
         assert count_now(store)["req1"] == 1
     name = {"host": "127.0.0.1", "port": tls_port, "password": CANARY, "ssl": True}
-    with contextlib.closing(open_store(name | {"ssl_cert_reqs": "none"})) as store:
+    with contextlib.closing(
+        open_store(name | {"ssl_cert_reqs": "none", "allow_insecure_tls": True})
+    ) as store:
         assert store.groups() == ["requests"]
 
 
@@ -520,7 +522,7 @@ def test_a_fork_waits_for_a_tls_handshake(tls_port, monkeypatch):
             is_over.set()
 
     monkeypatch.setattr(SSLConnection, "_wrap_socket_with_ssl", slow)
-    url = f"rediss://:{CANARY}@127.0.0.1:{tls_port}/0?ssl_cert_reqs=none"
+    url = f"rediss://:{CANARY}@127.0.0.1:{tls_port}/0?ssl_cert_reqs=none&allow_insecure_tls=yes"
     with contextlib.closing(open_store(url)) as store:
         connecting = threading.Thread(target=store.groups)
         connecting.start()
