@@ -63,7 +63,6 @@ class CountingProcessor:
                 sync_limit=sync_limit,
                 unknown=unknown,
             )
-        self._owns_ecl = ecl is None
         self.ecl: EventCountLogger = self._counter.ecl
 
     def __call__(
@@ -99,10 +98,7 @@ class CountingProcessor:
 
         An EventCountLogger that was handed in is flushed, and stays open.
         """
-        if self._owns_ecl:
-            self.ecl.close()
-        else:
-            self.flush()
+        self._counter.close()
 
 
 class _EventRecord:

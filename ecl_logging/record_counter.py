@@ -36,8 +36,11 @@ class RecordCounter:
         ecl: EventCountLogger,
         rules: Sequence[RuleConfig] | None,
         unmatched: str | None,
+        *,
+        owns_ecl: bool,
     ) -> None:
         self.ecl = ecl
+        self._owns_ecl = owns_ecl
         self.flushing_threads = flushing_threads
         self._arrive = {name: counter.arrive for name, counter in ecl._counters.items()}
         self._first = next(iter(ecl._counters.values()), None)
@@ -61,6 +64,13 @@ class RecordCounter:
             self._arrive[group](event_id, n, record.created)
         if not is_counted and self._first is not None:
             self._first.arrive(self._unmatched, 1, record.created)
+
+    def close(self) -> None:
+        """Send what is pending, then stop counting; a logger that was handed in stays open."""
+        if self._owns_ecl:
+            self.ecl.close()
+        else:
+            self.flush()
 
     def count_failed(self, record: Record) -> None:
         """Count a record whose attributes raised, as an invalid value of the first group."""
@@ -102,7 +112,7 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
     )
     for group in counting._counters.values():
         group.batch_by(sync_interval, sync_limit)
-    return RecordCounter(counting, rules, event_id), number
+    return RecordCounter(counting, rules, event_id, owns_ecl=ecl is None), number
 
 
 def build_rules(

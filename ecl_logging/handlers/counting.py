@@ -76,10 +76,9 @@ class CountingHandler(logging.Handler):
                 unknown=unknown,
             )
         super().__init__(number)
-        self._owns_ecl = ecl is None
         self._count = counter.count
         self._count_failed = counter.count_failed
-        self._flush = counter.flush
+        self._flush, self._close = counter.flush, counter.close
         self._flushing = counter.flushing_threads
         self.ecl: EventCountLogger = counter.ecl
 
@@ -112,10 +111,7 @@ class CountingHandler(logging.Handler):
 
         An EventCountLogger that was handed in is flushed, and stays open.
         """
-        if self._owns_ecl:
-            self.ecl.close()
-        else:
-            self.flush()
+        self._close()
         self.is_closed = True
         super().close()
 
