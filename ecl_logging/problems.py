@@ -26,13 +26,15 @@ class Problems:
         place = f"{self._place}: {path}" if path else self._place
         self._found.append(f"{place}: {message}")
 
-    def add_unknown(self, path: str, kind: str, name: object, known: Collection[str]) -> None:
-        """Note that `name` at `path` is no known `kind`, with the nearest one that is."""
+    def add_unknown(
+        self, path: str, kind: str, name: object, known: Collection[str], *, more: str = ""
+    ) -> None:
+        """Note that `name` at `path` is no known `kind`, with the nearest one that is, and more."""
         from difflib import get_close_matches
 
         near = get_close_matches(str(name), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-        self.add(path, f"unknown {kind} {shown(name)}; {hint}")
+        self.add(path, f"unknown {kind} {shown(name)}; {hint}{more}")
 
     def raise_if_any(self) -> None:
         """Raise one ConfigError with all that was found."""

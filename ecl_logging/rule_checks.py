@@ -28,6 +28,10 @@ RULE_KEYS = (
 )
 
 
+# A command that reads the file does not know the names that a program adds.
+_OWN_LEVEL = " (a level of your own is written as its number)"
+
+
 def check_rule(
     problems: Problems, path: str, keys: Mapping[str, object], groups: dict[str, GroupConfig]
 ) -> RuleConfig:
@@ -104,7 +108,7 @@ def check_level(problems: Problems, path: str, value: object) -> int | None:
             return names[value.upper()]
         if value in names:
             return names[value]
-        problems.add_unknown(path, "level", value, names)
+        problems.add_unknown(path, "level", value, names, more=_OWN_LEVEL)
     else:
         problems.add(path, f"{shown(value)} is not a level; write a name such as ERROR, or 40")
     return None

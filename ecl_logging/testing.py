@@ -13,6 +13,7 @@ Elsewhere `capture_counts` is a context manager that gives the same.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -37,11 +38,13 @@ def capture_counts() -> Iterator[CapturedCounts]:
     So every handler, processor and EventCountLogger of the process counts there, those that were
     made before, too, whatever store they name. It begins empty. Afterwards those go on with
     their own stores, where nothing of the block has arrived; one that was made in the block keeps
-    the memory store. Child processes count nothing that is seen here. Blocks can be nested.
+    the memory store. Child processes count in a memory of their own, which nobody sees. Blocks can
+    be nested.
     """
     store = _RememberingStore()
     with contextlib.ExitStack() as stack:
         stack.enter_context(every_store_is(store))
+        stack.enter_context(_named_in_environment("memory://"))
         for flusher in _flushers():
             stack.enter_context(flusher.counting_in(store))
         yield CapturedCounts(store)
@@ -103,6 +106,20 @@ class _RememberingStore(MemoryStore):
     def totals(self) -> dict[str, dict[str, int]]:
         with self._remembering:
             return {group: dict(sorted(counts.items())) for group, counts in self._totals.items()}
+
+
+@contextlib.contextmanager
+def _named_in_environment(store: str) -> Iterator[None]:
+    """Have child processes that begin anew find this store, not the one that serves customers."""
+    before = os.environ.get("ECL_STORE")
+    os.environ["ECL_STORE"] = store
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ECL_STORE"]
+        else:
+            os.environ["ECL_STORE"] = before
 
 
 def _flushers() -> list[Flusher]:

@@ -93,9 +93,9 @@ def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML ca
     _seconds(problems, "sync_interval", sync_interval)
     if sync_limit is not None:
         _whole(problems, "sync_limit", sync_limit, 2**53)
-    event_ids = () if unmatched is None else _event_ids(problems, "unmatched", [unmatched])
+    event_id = None if unmatched is None else _event_id(problems, "unmatched", unmatched)
     problems.raise_if_any()
-    return number or 0, event_ids[0] if event_ids else None
+    return number or 0, event_id
 
 
 def check_filter_arguments(
@@ -261,14 +261,21 @@ def _event_ids(problems: Problems, path: str, value: object) -> tuple[str, ...]:
         return ()
     ids: dict[str, None] = {}
     for index, event_id in enumerate(value):
-        if misread := as_written(event_id):
-            problems.add(f"{path}[{index}]", f"{event_id}: quote it: '{misread}'")
-            continue
-        try:
-            ids[text_of(event_id)] = None
-        except InvalidEvent as reason:
-            problems.add(f"{path}[{index}]", f"{shown(event_id)} {reason}")
+        text = _event_id(problems, f"{path}[{index}]", event_id)
+        if text is not None:
+            ids[text] = None
     return tuple(ids)
+
+
+def _event_id(problems: Problems, path: str, value: object) -> str | None:
+    if misread := as_written(value):
+        problems.add(path, f"{value}: quote it: '{misread}'")
+        return None
+    try:
+        return text_of(value)
+    except InvalidEvent as reason:
+        problems.add(path, f"{shown(value)} {reason}")
+        return None
 
 
 # --- rules

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.processes.programs import ROOT
+
+pytestmark = pytest.mark.once
 
 PROBE = """
 import logging, sys

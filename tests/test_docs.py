@@ -13,7 +13,7 @@ import yaml
 
 from ecl_logging.config import config_from
 
-pytestmark = pytest.mark.usefixtures("amid_a_minute")
+pytestmark = [pytest.mark.usefixtures("amid_a_minute"), pytest.mark.once]
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}

@@ -16,6 +16,8 @@ import yaml
 from ecl_logging.handlers import CountingHandler
 from tests.redis_servers import find_server
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 

@@ -279,13 +279,14 @@ def test_a_logger_that_was_handed_in_stays_open(make):
 
 
 def test_wrong_arguments_are_refused_aloud(capsys):
-    names = logging.getLevelNamesMapping()
+    names = ", ".join(sorted(logging.getLevelNamesMapping()))
+    known = f"{names} (a level of your own is written as its number)"
     with pytest.raises(ConfigError) as refused:
         CountingProcessor(grups={}, level="LOUD", store="memory://")
 
     assert list(refused.value.problems) == [
         "ecl: unknown argument 'grups'; did you mean 'groups'?",
-        "ecl: level: unknown level 'LOUD'; known are " + ", ".join(sorted(names)),
+        f"ecl: level: unknown level 'LOUD'; known are {known}",
     ]
     assert capsys.readouterr().err == f"ecl_logging: {refused.value}\n"
 

@@ -131,7 +131,7 @@ def test_the_problems_of_all_arguments_are_told_together(capsys):
         "ecl: unknown argument 'sync_intervall'",
         "ecl: level: unknown level 'INF'",
         "ecl: sync_limit: 0 is not a whole number from 1 to 9007199254740992",
-        "ecl: unmatched[0]: '@x' starts with '@'",
+        "ecl: unmatched: '@x' starts with '@'",
     ]
     assert len(capsys.readouterr().err.splitlines()) == 7
 

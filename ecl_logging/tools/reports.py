@@ -209,7 +209,7 @@ def _note_unmatched(patterns: Sequence[str]) -> list[str]:
     if not patterns:
         return []
     texts = " or ".join(map(repr, patterns))
-    hint = "a first word is CONFIG where it is a file, or ends in .yaml or .yml"
+    hint = "capitals matter; a first word is CONFIG where it is a file, or ends in .yaml or .yml"
     return [f"no ID matches {texts} ({hint})"]
 
 

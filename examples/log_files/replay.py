@@ -13,6 +13,7 @@ import logging
 import logging.config
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -25,36 +26,44 @@ def main() -> int:
         return 2
     config = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
     logging.config.dictConfig(config)
-    for path in sys.argv[2:]:
-        lines = Path(path).read_text("utf-8", "replace").splitlines()
-        unread = replay(lines, **config["lines"])
-        print(f"{path}: {len(lines)} lines, {unread} of them not like the pattern")
+    try:
+        for path in sys.argv[2:]:
+            with Path(path).open(encoding="utf-8", errors="replace") as lines:
+                replayed, unread = replay(lines, **config["lines"])
+            print(f"{path}: {replayed} lines replayed, {len(unread)} not like the pattern")
+            print("".join(f"    {line}" for line in unread[:3]), end="")
+    except (KeyError, TypeError) as error:  # in `lines`, or a group named like a record's attribute
+        print(f"{sys.argv[1]}: lines: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def replay(
-    lines: list[str],
+    lines: Iterable[str],
     pattern: str,
-    levels: dict[str, str] | None = None,
+    levels: dict[str, int | str] | None = None,
     level: str = "INFO",
     logger: str = "root",
-) -> int:
-    """Log each line; return how many the pattern does not fit.
+) -> tuple[int, list[str]]:
+    """Log each line; return how many that were, and those that the pattern does not fit.
 
-    `level` and `logger` are those of lines that name none.
+    `levels`: what words for levels mean, where they are not Python's own. `level` and `logger`
+    are those of lines that name none.
     """
-    unread = 0
+    meanings: dict[str, int | str] = {**logging.getLevelNamesMapping(), **(levels or {})}
+    replayed, unread = 0, []
     for line in lines:
-        found = re.match(pattern, line)
+        found = re.match(pattern, line.rstrip("\n"))
         if found is None:
-            unread += 1
+            unread.append(line)
             continue
         fields = {name: text for name, text in found.groupdict().items() if text is not None}
-        name = fields.pop("level", level)
-        number = logging.getLevelNamesMapping()[(levels or {}).get(name, name)]
+        meaning = meanings[fields.pop("level", level)]
+        number = meaning if isinstance(meaning, int) else logging.getLevelNamesMapping()[meaning]
         message = fields.pop("message")
         logging.getLogger(fields.pop("logger", logger)).log(number, "%s", message, extra=fields)
-    return unread
+        replayed += 1
+    return replayed, unread
 
 
 if __name__ == "__main__":

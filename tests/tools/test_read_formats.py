@@ -83,8 +83,8 @@ def test_a_pattern_without_any_match_is_told(counted, ran):
 
     assert (status, out) == (0, "req1:7\n")
     assert err == (
-        "ecl-read: no ID matches 'lgging.yam' or 'x*' (a first word is CONFIG where it is a file,"
-        " or ends in .yaml or .yml)\n"
+        "ecl-read: no ID matches 'lgging.yam' or 'x*' (capitals matter; a first word is CONFIG where"
+        " it is a file, or ends in .yaml or .yml)\n"
     )
 
 
