@@ -44,8 +44,11 @@ class NamedByFilter(str):
         return named
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # In another process, which may not have this library, it is a text.
+        # In another process, which may not have this library, it is a text and nothing more.
         return str, (str(self),)
+
+    def __deepcopy__(self, memo: object) -> NamedByFilter:
+        return self
 
 
 class Fields:

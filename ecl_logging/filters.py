@@ -63,9 +63,9 @@ class EventFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Name the record; return whether it passes."""
-        if is_own(str(record.name)):
-            return True  # what the library has to say is for whoever reads the log
         try:
+            if is_own(str(record.name)):
+                return True  # what the library has to say is for whoever reads the log
             named = self._rules.name(record)
         except Exception:  # noqa: BLE001 - an attribute of the record can raise anything
             named = None

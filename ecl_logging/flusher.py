@@ -58,6 +58,8 @@ class Flusher:
     exit_timeout = 2.0  # seconds
     is_used: bool
     is_ending: bool
+    is_closed: bool
+    _pid: int
 
     def __init__(self, store: Store, *, in_thread: bool = True) -> None:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
@@ -87,7 +89,7 @@ class Flusher:
         For tests. What was pending before goes to the store that it was meant for, afterwards;
         where there was nothing, that store is not touched.
         """
-        before = self.store, self.outage, self._ticker, self.is_used
+        before, pid = (self.store, self.outage, self._ticker, self.is_used), os.getpid()
         self._use(store)
         self._ticker, self.is_used = self._new_ticker(), False
         put_back = [counter.set_aside() for counter in self.counters]
@@ -98,14 +100,21 @@ class Flusher:
             self.store, self.outage, self._ticker, self.is_used = before
             for put in put_back:
                 put()
-            if self.is_ending:
-                self._ticker.stop(0.0)
+            if os.getpid() != pid:  # a child goes on from here: what waited is the parent's
+                self._pid = pid
+                self.after_fork()
+            elif self.is_closed:  # within the block: now for what waited, too
+                self._reopen()
+                self.close(None)
 
     def _begin(self) -> None:
         self._pid = os.getpid()
+        self._reopen()
         self.is_used = False  # something was logged in this process
         self._patience_began = 0.0  # time.monotonic()
         self._failed_at = 0.0
+
+    def _reopen(self) -> None:
         self._seconds_left: float | None = None  # for flushing at the end, once that has come
         self.is_ending = False
         self._has_ended = False

@@ -28,7 +28,8 @@ class CountingProcessor:
     It stands before the renderer (or `wrap_for_formatter`, `render_to_log_kwargs`), which is
     last. Thread safe. The call that logs neither waits for a store or a lock nor raises.
 
-    The event dict's keys are what rules see as attributes; the ID is structlog's own `event`
+    The event dict's keys are what rules see as attributes, but for `name`, `levelname`, `levelno`,
+    `created` and `msg`, which mean what they mean of a record; the ID is structlog's own `event`
     unless rules say otherwise, and a sentence that no group declares is not counted. Level and
     logger are its `level` and `logger`, else the method's name and `logger.name`.
     """

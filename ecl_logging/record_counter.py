@@ -128,7 +128,7 @@ def build_rules(
     there is; does no I/O.
     """
     (counting, rules), _ = checked_together(
-        lambda: _logger_and_rules(ecl, **leading),
+        lambda: _logger_and_rules(ecl, counting=False, **leading),
         lambda: check_filter_arguments(flags, unknown, known=(*_LEADING, *flags)),
     )
     return counting, Rules(rules, counting._counters)
@@ -153,11 +153,12 @@ def _logger_and_rules(  # noqa: PLR0913 - as above
     groups: object,
     rules: object,
     redis: object,
+    counting: object = True,
 ) -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
     if ecl is not None:
         if not (config is store is groups is redis is None):
             raise ConfigError("ecl: takes the place of config, store, groups and redis; give one")
-        return _given_logger(ecl, rules)
+        return _given_logger(ecl, rules, counting=counting)
     section, given = checked_together(
         lambda: config_from(config, groups=groups, rules=rules),
         lambda: check_store(store, redis),
@@ -166,7 +167,7 @@ def _logger_and_rules(  # noqa: PLR0913 - as above
 
 
 def _given_logger(
-    ecl: object, rules: object
+    ecl: object, rules: object, *, counting: object
 ) -> tuple[EventCountLogger, Sequence[RuleConfig] | None]:
     if not isinstance(ecl, EventCountLogger):
         raise ConfigError(
@@ -175,6 +176,6 @@ def _given_logger(
         )
     known = {name: counter.config for name, counter in ecl._counters.items()}
     own_rules = ecl._rules if rules is None else check_rules(rules, known)
-    for rule in own_rules or ():
+    for rule in (own_rules or ()) if counting else ():
         ecl._counters[rule.group or ""].expect(rule.literal_events())
     return ecl, own_rules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping
 
 from ecl_logging.deadlines import STEP_SECONDS
@@ -22,7 +23,6 @@ _SETTLING_SECONDS = 1.0  # beside a flush interval: the time that a flush may ta
 _PAUSE = 1.0  # seconds, before the store is asked again
 _LONGEST_PAUSE = 60.0
 _PATIENCE_AT_END = 1.0
-_MAX_FAILURES = 100  # that are told
 
 
 class Rotations:
@@ -39,10 +39,11 @@ class Rotations:
         self._begin()
 
     def _begin(self) -> None:
+        self._is_stopped = False
         self._functions: list[RotationFunction] = []
         self._since = 0.0
         self._told: dict[tuple[str, int], int] = {}  # the start of the bucket told last
-        self._failures: set[str] = set()
+        self._failed: list[RotationFunction] = []  # which has been told
 
     def add(self, function: RotationFunction) -> None:
         """Call `function` for the buckets that are over from now on."""
@@ -56,6 +57,7 @@ class Rotations:
 
     def stop(self) -> None:
         """Call nothing any more; wait a little for a call that is under way."""
+        self._is_stopped = True
         self._ticker.stop(_PATIENCE_AT_END if self._functions else 0.0)
 
     def at_exit(self, *, spent: float, sharing: int) -> None:
@@ -80,19 +82,24 @@ class Rotations:
     def _tell_of(self, group: EventGroup) -> float:
         if not group.sync(STEP_SECONDS):
             return _PAUSE  # what this process has pending would be missing
-        intervals = group._definition().intervals
-        return min(self._tell_of_interval(group, interval) for interval in intervals)
+        definition = group._definition()
+        # A bucket that has settled can be older than the history; it is there for two more.
+        oldest = definition.history + 2
+        return min(self._tell_of_interval(group, one, oldest) for one in definition.intervals)
 
-    def _tell_of_interval(self, group: EventGroup, interval: Interval) -> float:
+    def _tell_of_interval(self, group: EventGroup, interval: Interval, oldest: int) -> float:
         now, seconds, key = self._clock(), interval.seconds, (group.name, interval.seconds)
         settling = group._counter.flush_seconds + _SETTLING_SECONDS
         newest = interval.start_of(int(now - settling)) - seconds
         told = self._told.setdefault(key, interval.start_of(int(self._since)) - seconds)
+        current = interval.start_of(int(now))
+        if told >= current:  # the clock has been set back
+            told = self._told[key] = current - seconds
         if newest > told:
             # All that are over, and one more: the store's clock may be in the next one already.
-            n = (interval.start_of(int(now)) - told) // seconds
-            for start, counts in group.get_history(interval.text, n):
-                if self._told[key] < start <= newest:
+            ages = range(min((current - told) // seconds, oldest), 0, -1)
+            for start, counts in group._read(interval.text, ages):
+                if self._told[key] < start <= newest and not self._is_stopped:
                     self._told[key] = start
                     self._call(group.name, interval.text, start, counts)
         wait = self._told[key] + 2 * seconds + settling - now
@@ -100,10 +107,13 @@ class Rotations:
 
     def _call(self, group: str, interval: str, start: int, counts: dict[str, int]) -> None:
         for function in list(self._functions):
+            if self._is_stopped:
+                break
             try:
                 function(group, interval, start, dict(counts))
-            except Exception as error:  # noqa: BLE001 - the others are to be called all the same
-                failure = f"{function!r} of on_rotation failed with {type(error).__name__}: {error}"
-                if failure not in self._failures and len(self._failures) < _MAX_FAILURES:
-                    self._failures.add(failure)
-                    warn(f"{failure}; it is called again for the next bucket")
+            except BaseException as error:  # noqa: BLE001 - the others are to be called all the same
+                if function not in self._failed:
+                    self._failed.append(function)
+                    name = getattr(function, "__qualname__", type(function).__qualname__)
+                    what = traceback.format_exception_only(error)[-1].strip()
+                    warn(f"on_rotation: {name} raised {what}; it is called again")

@@ -39,15 +39,21 @@ def capture_counts() -> Iterator[CapturedCounts]:
     made before, too, whatever store they name. It begins empty. Afterwards those go on with
     their own stores, where nothing of the block has arrived; one that was made in the block keeps
     the memory store. Child processes count in a memory of their own, which nobody sees. Blocks can
-    be nested.
+    be nested, and end in the reverse order.
     """
     store = _RememberingStore()
     with contextlib.ExitStack() as stack:
         stack.enter_context(every_store_is(store))
         stack.enter_context(_named_in_environment("memory://"))
         for flusher in _flushers():
+            if flusher.is_closed:
+                continue
             stack.enter_context(flusher.counting_in(store))
-        yield CapturedCounts(store)
+        counts = CapturedCounts(store)
+        try:
+            yield counts
+        finally:
+            counts.take_all()  # so that it can be asked afterwards
 
 
 class CapturedCounts:
@@ -55,6 +61,7 @@ class CapturedCounts:
 
     def __init__(self, store: _RememberingStore) -> None:
         self._store = store
+        self._known: set[str] = set()  # groups that there are, or were
 
     @overload
     def __call__(self) -> dict[str, dict[str, int]]: ...
@@ -68,23 +75,23 @@ class CapturedCounts:
         Whatever their intervals, and whatever time the records had; IDs that were not counted
         are not there. Raises ConfigError for a group that no program in this process has.
         """
-        known = self._flushed()
+        self.take_all()
         totals = self._store.totals()
         if group is None:
             return totals
-        if group not in known:
-            names = ", ".join(sorted(known)) or "none"
+        if group not in self._known:
+            names = ", ".join(sorted(self._known)) or "none"
             raise ConfigError(f"nobody counts in a group {group!r}; there are {names}")
         return totals.get(group, {})
 
-    def _flushed(self) -> set[str]:
-        """Have everything sent; return the names of all groups."""
-        known = set(self._store.groups())
+    def take_all(self) -> None:
+        """Have everything sent that has been counted so far."""
+        self._known.update(self._store.groups())
         for flusher in _flushers():
             if flusher.store is self._store:
-                flusher.flush_here(_PATIENCE)
-                known.update(counter.name for counter in flusher.counters)
-        return known
+                if not flusher.is_closed:
+                    flusher.flush_here(_PATIENCE)
+                self._known.update(counter.name for counter in flusher.counters)
 
 
 class _RememberingStore(MemoryStore):
@@ -123,4 +130,4 @@ def _named_in_environment(store: str) -> Iterator[None]:
 
 
 def _flushers() -> list[Flusher]:
-    return [f for f in watched() if isinstance(f, Flusher) and not f.is_closed]
+    return [flusher for flusher in watched() if isinstance(flusher, Flusher)]

@@ -169,6 +169,22 @@ def test_a_filter_counts_nothing_itself(ecl_counts: CapturedCounts, shop: loggin
     assert ecl_counts() == {}
 
 
+def test_a_filter_declares_nothing() -> None:
+    rules = [{"group": "orders", "event": "noise"}]
+    with EventCountLogger(GROUPS, store="memory://") as ecl:
+        EventFilter(ecl, rules=rules)
+
+        assert not ecl._counters["orders"].declares("noise")
+
+
+def test_a_name_that_raises_is_no_error() -> None:
+    class Hostile:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert named(EventFilter(groups=GROUPS, rules=RULES), name=Hostile())[2]
+
+
 def test_a_logger_that_is_handed_in_gives_groups_and_rules(shop: logging.Logger) -> None:
     with EventCountLogger(GROUPS, store="memory://") as ecl:
         assert named(EventFilter(ecl), event="paid") == ("paid", "orders", True)
@@ -186,6 +202,7 @@ def test_a_named_record_can_be_copied_and_sent_to_another_process():
         sent = pickle.loads(pickle.dumps(one.__dict__, protocol))
         assert (type(sent["event"]), sent["event"]) == (str, "ERROR")
     assert copy.copy(one).__dict__["event"] == "ERROR"
+    assert copy.deepcopy(one.__dict__)["event"].before == "refused"
 
 
 def test_in_dict_config_it_is_written_with_parentheses(

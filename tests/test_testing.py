@@ -80,6 +80,14 @@ def test_nothing_was_counted_in_a_group_that_there_is(ecl_counts):
     assert ecl.groups
 
 
+def test_a_group_whose_logger_is_closed_has_nothing_counted(ecl_counts):
+    with EventCountLogger({"closed": ANY["g"]}) as ecl:
+        pass
+
+    assert ecl_counts("closed") == {}
+    assert ecl.groups
+
+
 def test_a_group_that_nobody_has_is_an_error(ecl_counts):
     ecl = EventCountLogger(REQUESTS | ANY)
 
@@ -159,6 +167,61 @@ def test_a_store_for_which_there_is_nothing_is_not_touched():
     ecl.close()
 
     assert touched == []
+
+
+def test_it_can_be_asked_when_the_block_is_over():
+    handler = CountingHandler(groups=ANY, store="memory://")
+    with capture_counts() as counted:
+        for _ in range(5):
+            handler.handle(logging.makeLogRecord({"event": "paid"}))
+
+    assert counted("g") == {"paid": 5}
+    handler.close()
+
+
+def test_what_was_pending_is_sent_where_a_handler_is_closed_in_the_block():
+    """As when a program configures logging, and a test configures it once more."""
+    store = MemoryStore()
+    handler = CountingHandler(groups=ANY, store=store, sync_interval=3600)
+    handler.handle(logging.makeLogRecord({"event": "before"}))
+    handler.flush()
+    for _ in range(4):
+        handler.handle(logging.makeLogRecord({"event": "before"}))
+    with capture_counts() as counted:
+        handler.handle(logging.makeLogRecord({"event": "in between"}))
+        handler.close()
+    handler.handle(logging.makeLogRecord({"event": "after"}))
+
+    assert counted("g") == {"in between": 1}
+    assert store.read("g", _minute(store), [0])[0].cells["before"] == 5
+    telemetry = handler.ecl.telemetry()
+    assert (telemetry["applied"], telemetry["dropped"]["closed"]) == (5, 1)
+    assert telemetry["pending"] == 0
+
+
+def test_a_child_that_leaves_the_block_has_nothing_of_its_parents(programs: Programs):
+    ended = programs.run(
+        """
+        import os
+        from ecl_logging import EventCountLogger
+        from ecl_logging.testing import capture_counts
+
+        groups = {"g": {"events": ["paid"], "intervals": ["366d"], "sync_interval": 3600}}
+        ecl = EventCountLogger(groups)
+        ecl["g"].log("paid")
+        ecl.flush()
+        ecl["g"].log("paid", 10)
+        with capture_counts():
+            child = os.fork()
+        ecl.close()
+        if child:
+            os.waitpid(child, 0)
+            print(EventCountLogger(groups)["g"].get_counts("366d", current=True))
+        """
+    )
+
+    assert_silent(ended)
+    assert ended.out == "{'paid': 11}\n"
 
 
 def test_blocks_can_be_nested():

@@ -152,10 +152,10 @@ def run(name: str, command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # whoever read our output has seen enough
         return 0
     except OSError as error:
+        _give_up_stdout()
         return _failed(name, [f"cannot write: {error.strerror}"], FAILED)
     except UsageError as error:
         return _failed(name, [str(error)], USAGE)
@@ -168,6 +168,11 @@ def run(name: str, command: Callable[[], int]) -> int:
     except EclError as error:
         return _failed(name, [str(error)], FAILED)
     return status
+
+
+def _give_up_stdout() -> None:
+    """Let what cannot be written go nowhere; Python would try, and complain, once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_streams() -> None:

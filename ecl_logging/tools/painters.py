@@ -44,7 +44,7 @@ class Painter(Protocol):
 
 def open_painter(stream: TextIO) -> Painter | None:
     """Return a painter for the stream; None where nothing can be drawn."""
-    if not stream.isatty() or os.environ.get("TERM") in {"dumb", "unknown"}:
+    if not stream.isatty() or os.environ.get("TERM", "").lower() in {"dumb", "unknown"}:
         return None
     styled = not os.environ.get("NO_COLOR")
     try:
@@ -137,7 +137,12 @@ class RichPainter:
         self._stream = stream
         self._styled = styled
         self._console = Console(
-            file=stream, force_terminal=True, no_color=not styled, highlight=False, markup=False
+            file=stream,
+            force_terminal=True,
+            force_interactive=True,
+            no_color=not styled,
+            highlight=False,
+            markup=False,
         )
         self._live = Live(
             console=self._console,

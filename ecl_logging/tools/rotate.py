@@ -86,11 +86,15 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.define and context.config is None:
             raise ConfigError("--define: there is no configuration file; name one with -c FILE")
         rotator = _Rotator(context, arguments)
-        if arguments.once:
-            rotator.define()
-            rotator.rotate()
-        else:
-            _rotate_until(_termination(), rotator)
+        try:
+            if arguments.once:
+                rotator.define()
+                rotator.rotate()
+            else:
+                _rotate_until(_termination(), rotator)
+        except KeyboardInterrupt:
+            rotator.settling.print_due(math.inf)
+            raise
         rotator.settling.print_due(math.inf)
     return 0
 
