@@ -25,6 +25,9 @@ from ecl_logging.stores.redis.store import RedisStore
 from tests.redis_servers import CANARY, RedisServer, free_port, running
 from tests.stores.programs import REQUESTS, Program, cells, count_now, fork, status_of
 
+# They read the bucket that is current, which must not end in between.
+pytestmark = pytest.mark.usefixtures("amid_a_minute")
+
 
 @pytest.fixture
 def server(own_server: RedisServer) -> RedisServer:

@@ -19,6 +19,9 @@ from tests.conftest import wait_until
 from tests.redis_servers import CANARY, RedisServer, free_port
 from tests.stores.programs import REQUESTS, ROOT, Program, cells, count_now
 
+# They read the bucket that is current, which must not end in between.
+pytestmark = pytest.mark.usefixtures("amid_a_minute")
+
 
 @pytest.fixture
 def server(own_server: RedisServer) -> RedisServer:
