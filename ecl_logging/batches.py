@@ -5,10 +5,15 @@ frozen, oldest stretch first -> under way in a batch -> acknowledged, into `Ledg
 
 Every event is in one of these places or in a drop counter at any time, and moves between
 them with the lock held. So the sums add up whenever somebody looks.
+
+A signal handler can raise in the main thread wherever a function is entered, a loop turns or a
+function in C returns. So what moves is added there and taken away here between two such moments:
+by assignments that call nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections import deque
@@ -17,13 +22,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ecl_logging.event_ids import InvalidEvent, check_text
-from ecl_logging.stores.protocols import Reply, events_in
+from ecl_logging.locks import Interrupted, do_alone, is_mine, unless_mine
+from ecl_logging.stores.protocols import Reply
 from ecl_logging.stretches import Frozen, Stretch, Stretches
 
 if TYPE_CHECKING:
     from ecl_logging.intervals import Interval
 
-__all__ = ["DROP_REASONS", "Interrupted", "Ledger", "PendingCounts"]
+__all__ = ["DROP_REASONS", "Ledger", "PendingCounts"]
 
 DROP_REASONS = (
     "undeclared",  # an ID that the group does not have
@@ -44,10 +50,6 @@ CROWD = 20_000
 
 MAX_CELLS = 100_000
 """So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged."""
-
-
-class Interrupted(Exception):  # noqa: N818 - a state, handled by its only callers
-    """This thread holds the lock already: a signal handler has come in between."""
 
 
 @dataclass(slots=True)
@@ -88,26 +90,14 @@ class PendingCounts:
         self.arrivals.clear()
         self.ledger = Ledger()
         self._stretches = Stretches(MAX_CELLS)
-        self._under_way = 0
         self._closed_as: str | None = None
-        self._frozen: Frozen | None = None  # what is under way
         self._since_flush: dict[str, int] = {}  # counts of each ID, where there is a limit
         self._most = 0  # the largest of them
         self._invalid_reasons: dict[str, bool] = {}  # reason -> already told
 
-    def _held(self) -> threading.RLock:
-        """Return the lock, to be held by `with`.
-
-        Raises Interrupted where this thread holds it already. (`with` takes a lock and lets go
-        of it without a moment in between at which a signal handler could raise.)
-        """
-        if self.is_interrupted():
-            raise Interrupted
-        return self._lock
-
     def is_interrupted(self) -> bool:
         """Whether this thread is at work here: a signal handler has come in between."""
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # as Condition does
+        return is_mine(self._lock)
 
     # --- in
 
@@ -121,18 +111,8 @@ class PendingCounts:
 
     def try_drain(self, most: int) -> None:
         """Drain so many, unless somebody is at it. For threads that log: never waits."""
-        if self.is_interrupted():
-            return
-        try:
-            if self._lock.acquire(blocking=False):
-                self._drain(most)
-        finally:
-            # In line, because a signal handler can raise where a function is entered: the lock
-            # must not be left behind.
-            try:  # noqa: SIM105 - as said
-                self._lock.release()
-            except RuntimeError:
-                pass  # it was not had
+        with contextlib.suppress(Interrupted):
+            do_alone(self._lock, lambda: self._drain(most))
 
     def room_to_limit(self) -> int | None:
         """How many may be counted before an ID can have reached the limit; None without one."""
@@ -140,9 +120,9 @@ class PendingCounts:
 
     def drain(self) -> bool:
         """Drain; return whether there is anything to send."""
-        with self._held():
+        with unless_mine(self._lock):
             self._drain()
-            return self._frozen is not None or self._stretches.has_any()
+            return self._stretches.has_any()
 
     def _drain(self, most: int | None = None) -> None:
         """Move arrivals into their stretches, all or so many. Call with the lock held.
@@ -172,8 +152,7 @@ class PendingCounts:
                     counts[event_id] += n
                 else:
                     self._add_first(stretch, event_id, n)
-            # From the addition to here no function is entered: that is where Python looks for
-            # signals.
+            # From the addition to here nothing is called.
             ledger.counted += n
             popleft()
 
@@ -211,7 +190,7 @@ class PendingCounts:
 
     def follow(self, intervals: tuple[Interval, ...], declared: Iterable[str]) -> None:
         """Cut by `intervals` from now on, and know these IDs."""
-        with self._held():
+        with unless_mine(self._lock):
             self._drain()  # what is there was logged under the old definition
             self._intervals = intervals
             self._known = frozenset(declared)
@@ -223,59 +202,59 @@ class PendingCounts:
 
     def has_unsure(self) -> bool:
         """Whether IDs wait here for the store to say that it knows them."""
-        with self._held():
+        with unless_mine(self._lock):
             return self._stretches.has_unsure()
 
     def settle_unsure(self) -> list[str]:
         """Count the IDs that are known by now, drop and return the others."""
-        with self._held():
-            undeclared = self._stretches.settle_unsure(self._known)
-            self.ledger.dropped["undeclared"] += sum(undeclared.values())
-            return list(undeclared)
+        with unless_mine(self._lock):
+            return self._stretches.settle_unsure(self._known, self.ledger.dropped)
 
     def freeze(self) -> Frozen | None:
         """Take out counts of the oldest stretch for one batch; None when there are none.
 
         They are under way, and returned again, until `acknowledge` or `drop_under_way`.
         """
-        with self._held():
-            if self._frozen is None:
+        with unless_mine(self._lock):
+            if self._stretches.frozen is None:
                 self._since_flush.clear()
                 self._most = 0
-                self._frozen = self._stretches.freeze_oldest()
-                self._under_way = events_in(self._frozen.counts) if self._frozen else 0
-            return self._frozen
+                self._stretches.freeze_oldest()
+            return self._stretches.frozen
 
     def acknowledge(self, reply: Reply) -> None:
         """The batch under way has been applied."""
-        with self._held():
-            self._frozen = None
-            if not self._under_way:
-                return  # notes only, or given up at the end while the store was thinking
-            ledger = self.ledger
-            ledger.applied += self._under_way - reply.dropped
-            ledger.dropped["bad_cell"] += reply.dropped
-            ledger.late += reply.late
-            ledger.ahead += reply.ahead
-            ledger.other += reply.other
-            self._under_way = 0
+        with unless_mine(self._lock):
+            frozen, ledger = self._stretches.frozen, self.ledger
+            if frozen is None:
+                return  # given up at the end, while the store was thinking
+            self._stretches.frozen = None
+            if frozen.events:  # not notes only
+                ledger.applied += frozen.events - reply.dropped
+                ledger.dropped["bad_cell"] += reply.dropped
+                ledger.late += reply.late
+                ledger.ahead += reply.ahead
+                ledger.other += reply.other
 
     def drop_under_way(self, reason: str) -> int:
         """Give up the batch under way; return how many events it had."""
-        with self._held():
-            dropped, self._under_way, self._frozen = self._under_way, 0, None
-            self.ledger.dropped[reason] += dropped
-            return dropped
+        with unless_mine(self._lock):
+            frozen = self._stretches.frozen
+            if frozen is None:
+                return 0
+            self._stretches.frozen = None
+            self.ledger.dropped[reason] += frozen.events
+            return frozen.events
 
     def forget_applied(self, events: int) -> None:
         """The store has lost this many events that it had acknowledged."""
-        with self._held():
+        with unless_mine(self._lock):
             self.ledger.applied -= events
             self.ledger.dropped["server_forgot"] += events
 
     def sent_again(self) -> None:
         """A batch is sent once more."""
-        with self._held():
+        with unless_mine(self._lock):
             self.ledger.retries += 1
 
     def close(self, *, reason_from_now_on: str | None) -> int:
@@ -284,13 +263,12 @@ class PendingCounts:
         What arrives later, or has since the last drain, is dropped for the reason given; with
         None, it is counted.
         """
-        with self._held():
+        with unless_mine(self._lock):
             self._closed_as = reason_from_now_on
             self._drain()
-            left = self._under_way + self._stretches.events()
+            left, none = self._stretches.events(), Stretches(MAX_CELLS)
+            self._stretches = none
             self.ledger.dropped["shutdown"] += left
-            self._stretches = Stretches(MAX_CELLS)
-            self._under_way, self._frozen = 0, None
             return left
 
     # --- looking at it
@@ -298,7 +276,7 @@ class PendingCounts:
     def snapshot(self) -> tuple[Ledger, int]:
         """The ledger as it stands, and the number of events that are pending."""
         try:
-            with self._held():
+            with unless_mine(self._lock):
                 self._drain()
                 return self._snapshot()
         except Interrupted:
@@ -309,11 +287,11 @@ class PendingCounts:
 
     def _snapshot(self) -> tuple[Ledger, int]:
         ledger = dataclasses.replace(self.ledger, dropped=dict(self.ledger.dropped))
-        return ledger, self._under_way + self._stretches.events()
+        return ledger, self._stretches.events()
 
     def take_news(self) -> tuple[list[str], int]:
         """Reasons of invalid values, and events whose stretches merged, since the last call."""
-        with self._held():
+        with unless_mine(self._lock):
             reasons = [reason for reason, told in list(self._invalid_reasons.items()) if not told]
             self._invalid_reasons.update(dict.fromkeys(reasons, True))
             blurred, self._stretches.blurred = self._stretches.blurred, 0

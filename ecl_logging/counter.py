@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from ecl_logging.batches import CROWD, DRAIN_AT, Interrupted, Ledger, PendingCounts
+from ecl_logging.batches import CROWD, DRAIN_AT, Ledger, PendingCounts
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, amount_of, text_of
 from ecl_logging.flusher import Flusher
+from ecl_logging.locks import Interrupted
 from ecl_logging.sender import Sender
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from ecl_logging.batches import PendingCounts
 from ecl_logging.deadlines import Deadline
+from ecl_logging.locks import is_mine
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition, Store
 
@@ -74,7 +75,7 @@ class SharedDefinition:
 
     def is_interrupted(self) -> bool:
         """Whether this thread is at work here: a signal handler has come in between."""
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # as Condition does
+        return is_mine(self._lock)
 
     def expect(self, event_ids: Iterable[str]) -> None:
         """Know these IDs from now on; `define_if_due` tells the store. Does no I/O."""
@@ -93,9 +94,9 @@ class SharedDefinition:
 
     def define(self, deadline: Deadline) -> None:
         """Make the group known to the store, and follow what it says."""
-        with self._lock:
-            wanted, self._must_define = self.wanted, False
         try:
+            with self._lock:
+                wanted, self._must_define = self.wanted, False
             before = self._ask(deadline)
             union = self._store().define(wanted, timeout=deadline.for_one_step())
         except BaseException:

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ecl_logging.batches import Interrupted, PendingCounts
+from ecl_logging.batches import PendingCounts
 from ecl_logging.deadlines import Deadline, OutOfTime, elapsed
 from ecl_logging.definitions import SharedDefinition
 from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.locks import Interrupted, do_alone
 from ecl_logging.outage import Outage
 from ecl_logging.problems import shown
 from ecl_logging.settings import GroupConfig
@@ -74,7 +75,6 @@ class Sender:
         self._start()
 
     def _start(self) -> None:
-        # Re-entrant, so that a lock that Ctrl-C has left behind does not keep the exit hook out.
         self._lock = threading.RLock()
         self._under_way: _UnderWay | None = None
         self._news: list[str] = []
@@ -84,22 +84,21 @@ class Sender:
         self._draw_source()
 
     def _draw_source(self) -> None:
-        self.source = secrets.token_hex(16)
+        source, now = secrets.token_hex(16), elapsed()
+        self.source, self._last_reply = source, now
         self._number = 0  # of the last batch that was acknowledged
         self._earlier += self._total  # what the store has counted for sources before this one
         self._total = 0  # and for this one
-        self._last_reply = elapsed()
 
     def give_up(self) -> None:
         """Forget the batch under way, whose events have been booked as dropped."""
-        is_flushing = threading.get_ident() in flushing_threads
-        if not is_flushing and self._lock.acquire(blocking=False):
-            try:
-                if self._under_way is not None:
-                    self._under_way = None
-                    self._draw_source()
-            finally:
-                self._lock.release()
+        with contextlib.suppress(Interrupted):
+            do_alone(self._lock, self._forget_under_way)
+
+    def _forget_under_way(self) -> None:
+        if self._under_way is not None:
+            self._under_way = None
+            self._draw_source()
 
     def is_unsure(self) -> bool:
         """Whether a batch has been sent of which nobody knows whether it was counted."""
@@ -121,20 +120,17 @@ class Sender:
             # Before the lock is had and until it is let go of: a signal handler that comes in
             # between can tell that it must not wait.
             flushing_threads.add(thread)
-            return self._flush_alone(deadline)
+            flushed = do_alone(
+                self._lock, lambda: self._flush(deadline), timeout=deadline.seconds_left()
+            )
+        except Interrupted:
+            return False
         finally:
             flushing_threads.discard(thread)
-
-    def _flush_alone(self, deadline: Deadline) -> bool:
-        """Flush while no other thread does; False where waiting for one takes too long."""
-        if not self._lock.acquire(timeout=min(deadline.seconds_left(), threading.TIMEOUT_MAX)):
+        if flushed is None:
             with contextlib.suppress(Interrupted):
                 self._pending.drain()  # it was logged before the time was over
-            return False
-        try:
-            return self._flush(deadline)
-        finally:
-            self._lock.release()
+        return bool(flushed)
 
     def _flush(self, deadline: Deadline) -> bool:
         try:

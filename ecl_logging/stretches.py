@@ -1,4 +1,7 @@
-"""Counts kept apart by stretches of time, in bounded memory. Not thread safe: see `batches`."""
+"""Counts kept apart by stretches of time, in bounded memory. Not thread safe: see `batches`.
+
+There it is also said why counts move by assignments that call nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from ecl_logging.intervals import Interval, bucket_start, stretch_around, whole_seconds
-from ecl_logging.stores.protocols import INVALID, MAX_BATCH_IDS, OTHER
+from ecl_logging.stores.protocols import INVALID, MAX_BATCH_IDS, OTHER, events_in
 
 __all__ = ["Frozen", "Stretch", "Stretches"]
 
@@ -44,16 +47,20 @@ class Stretch:
         """How many counts it keeps apart."""
         return len(self.counts) + len(self.unsure)
 
-    def take(self) -> dict[str, int]:
-        """Take out the cells of one batch: all that are sure, or as many as a batch may have."""
-        counts = self.counts
-        if len(counts) > MAX_BATCH_IDS:
-            taken = {event_id: counts.pop(event_id) for event_id in list(counts)[:MAX_BATCH_IDS]}
-        else:
-            taken, self.counts = counts, {}
+    def has_sure(self) -> bool:
+        """Whether a batch can carry something of it."""
+        return bool(self.counts or self.other or self.invalid)
+
+    def divided(self) -> tuple[Frozen, dict[str, int]]:
+        """Return what one batch can carry of what is sure, and the counts that are left over."""
+        cells, left = self.counts, {}
+        if len(cells) > MAX_BATCH_IDS:
+            items = list(cells.items())
+            cells, left = dict(items[:MAX_BATCH_IDS]), dict(items[MAX_BATCH_IDS:])
         notes = {OTHER: self.other, INVALID: self.invalid}
-        self.other = self.invalid = 0
-        return taken | {cell: n for cell, n in notes.items() if n}
+        counts = cells | {cell: n for cell, n in notes.items() if n}
+        frozen = Frozen(self.start, self.end, self.cut_by, self.merged, counts, events_in(counts))
+        return frozen, left
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Frozen:
     cut_by: tuple[Interval, ...]
     merged: bool
     counts: dict[str, int]
+    events: int
 
     def intervals_among(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
         """Those of `intervals` of which one bucket holds the whole stretch.
@@ -86,6 +94,7 @@ class Stretches:
         """Beyond `max_cells` counts, old stretches are merged."""
         self.latest = _NONE  # the one that was asked for last
         self.is_full = False  # and merging has not helped
+        self.frozen: Frozen | None = None  # what has been taken out for a batch
         self.blurred = 0  # events that merging has moved to a later stretch
         self._max_cells = max_cells
         self._cells = 0
@@ -121,57 +130,60 @@ class Stretches:
         return not self.is_full
 
     def events(self) -> int:
-        """How many events are in all of them."""
-        return sum(stretch.events() for stretch in list(self._by_edges.values()))
+        """How many events are in all of them, and in what is frozen."""
+        frozen = self.frozen
+        events = sum(stretch.events() for stretch in list(self._by_edges.values()))
+        return events + (frozen.events if frozen is not None else 0)
 
     def has_any(self) -> bool:
         """Whether there is anything to send, events or notes."""
-        return any(s.cells() or s.other or s.invalid for s in self._by_edges.values())
+        return self.frozen is not None or any(
+            stretch.unsure or stretch.has_sure() for stretch in self._by_edges.values()
+        )
 
     def has_unsure(self) -> bool:
         """Whether there are IDs of which the store has to be asked."""
         return any(stretch.unsure for stretch in self._by_edges.values())
 
-    def settle_unsure(self, known: Collection[str]) -> dict[str, int]:
-        """Count the IDs that are known by now; take out and return the others."""
-        undeclared: dict[str, int] = {}
-        for stretch in self._by_edges.values():
-            unsure, stretch.unsure = stretch.unsure, {}
-            self._cells -= len(unsure) + len(stretch.counts)
-            for event_id, n in unsure.items():
-                counts = stretch.counts if event_id in known else undeclared
-                counts[event_id] = counts.get(event_id, 0) + n
-            self._cells += len(stretch.counts)
-        return undeclared
+    def settle_unsure(self, known: Collection[str], dropped: dict[str, int]) -> list[str]:
+        """Count the IDs that are known by now; note the others in `dropped`, and return them."""
+        undeclared: list[str] = []
+        for stretch in list(self._by_edges.values()):
+            undeclared += [event_id for event_id in stretch.unsure if event_id not in known]
+            for event_id in list(stretch.unsure):
+                if event_id in known:
+                    self._move(event_id, stretch.unsure, stretch.counts)
+                else:
+                    dropped["undeclared"] += stretch.unsure[event_id]
+                    del stretch.unsure[event_id]
+                    self._cells -= 1
+        return list(dict.fromkeys(undeclared))
 
-    def freeze_oldest(self) -> Frozen | None:
-        """Take out what one batch can carry of the oldest stretch."""
-        unsure = []
-        frozen = None
-        while self._edges and frozen is None:
-            edges = self._edges[0]
-            stretch = self._by_edges.get(edges)
-            counts = self._take(stretch) if stretch is not None else {}
-            if stretch is not None and counts:
-                frozen = Frozen(*edges, stretch.cut_by, stretch.merged, counts)
-            if stretch is None or not stretch.cells():
-                heappop(self._edges)
-            elif not counts:
-                unsure.append(heappop(self._edges))
-        for edges in unsure:
-            heappush(self._edges, edges)
-        return frozen
-
-    def _take(self, stretch: Stretch) -> dict[str, int]:
-        before = stretch.cells()
-        counts = stretch.take()
-        self._cells -= before - stretch.cells()
-        self.is_full = self._cells >= self._max_cells
-        if not stretch.cells():
-            del self._by_edges[stretch.start, stretch.end]
+    def freeze_oldest(self) -> None:
+        """Take out what one batch can carry of the oldest stretch, into `frozen`."""
+        stretch = self._oldest()
+        if stretch is None:
+            return
+        frozen, rest = stretch.divided()
+        edges = stretch.start, stretch.end
+        cells = self._cells - len(stretch.counts) + len(rest)
+        # From here on nothing is called.
+        self.frozen = frozen
+        stretch.counts, stretch.other, stretch.invalid = rest, 0, 0
+        self._cells, self.is_full = cells, cells >= self._max_cells
+        if not rest and not stretch.unsure:
+            del self._by_edges[edges]
             if stretch is self.latest:
-                self.forget_latest()
-        return counts
+                self.latest = _NONE
+
+    def _oldest(self) -> Stretch | None:
+        """Return the oldest stretch of which a batch can carry something."""
+        while self._edges and self._edges[0] not in self._by_edges:
+            heappop(self._edges)
+        if not self._edges or self._by_edges[self._edges[0]].has_sure():
+            return self._by_edges[self._edges[0]] if self._edges else None
+        in_order = map(self._by_edges.get, sorted(self._edges))
+        return next((stretch for stretch in in_order if stretch and stretch.has_sure()), None)
 
     def _make_room(self) -> None:
         """Merge the oldest stretches, those within one bucket of the longest interval first."""
@@ -195,19 +207,26 @@ class Stretches:
         events = older.events()
         self.blurred += max(0, events - older.moved)  # the others were told before
         newer.moved += events
-        before = older.cells() + newer.cells()
-        newer.counts = _sums(older.counts, newer.counts)
-        newer.unsure = _sums(older.unsure, newer.unsure)
-        newer.other += older.other
-        newer.invalid += older.invalid
         newer.merged = True
+        newer.other, older.other = newer.other + older.other, 0
+        newer.invalid, older.invalid = newer.invalid + older.invalid, 0
+        # The smaller is added to the larger: what has been merged over and over is not moved
+        # again.
+        if len(older.counts) > len(newer.counts):
+            older.counts, newer.counts = newer.counts, older.counts
+        if len(older.unsure) > len(newer.unsure):
+            older.unsure, newer.unsure = newer.unsure, older.unsure
+        for event_id in list(older.counts):
+            self._move(event_id, older.counts, newer.counts)
+        for event_id in list(older.unsure):
+            self._move(event_id, older.unsure, newer.unsure)
         del self._by_edges[older.start, older.end]
-        self._cells -= before - newer.cells()
 
-
-def _sums(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    """Add the smaller to the larger: what has been merged over and over is not copied again."""
-    small, large = sorted((one, other), key=len)
-    for event_id, n in small.items():
-        large[event_id] = large.get(event_id, 0) + n
-    return large
+    def _move(self, event_id: str, source: dict[str, int], target: dict[str, int]) -> None:
+        """Move a count to where there may be one of the same ID."""
+        if event_id in target:
+            target[event_id] += source[event_id]
+            self._cells -= 1
+        else:
+            target[event_id] = source[event_id]
+        del source[event_id]

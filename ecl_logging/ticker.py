@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from ecl_logging.locks import Interrupted, do_alone
 from ecl_logging.notices import warn
 
 __all__ = ["Ticker"]
@@ -39,7 +40,7 @@ class Ticker:
 
     def reset(self) -> None:
         """Start with no thread, as a forked child does. Only assigns."""
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
         # Not an Event, whose `set` deadlocks when a signal handler comes into its midst.
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -49,18 +50,23 @@ class Ticker:
         """Start the thread unless it runs; return whether it does. Never blocks, never raises."""
         if self._thread is not None and self._thread.is_alive():
             return True
-        if self._is_stopping or not self._starting.acquire(blocking=False):
-            return False  # at the end, or another thread is at it
+        if self._is_stopping:
+            return False
         try:
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                thread.start()
-                self._thread = thread
-            return True
-        except RuntimeError:
-            return False  # no thread is to be had now, or no more: the exit hook flushes
-        finally:
-            self._starting.release()
+            return bool(do_alone(self._starting, self._start))
+        except Interrupted:
+            return False
+
+    def _start(self) -> bool:
+        if self._thread is not None and self._thread.is_alive():
+            return True  # another one was faster
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            self._thread = thread  # before it runs: of two, the one that is not here ends
+            thread.start()
+        except RuntimeError:  # no thread is to be had now, or no more: the exit hook flushes
+            return False
+        return True
 
     def wake(self) -> None:
         """Have `tick` called at once."""
@@ -97,12 +103,13 @@ class Ticker:
         self._is_stopping = True
         self._calls.put(None)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(max(0.0, timeout))
 
     def _run(self) -> None:
         due = time.monotonic()
-        while not self._is_stopping:
+        me = threading.current_thread()
+        while not self._is_stopping and self._thread is me:
             call = None
             with contextlib.suppress(Empty):
                 call = self._calls.get(timeout=max(0.0, due - time.monotonic()))

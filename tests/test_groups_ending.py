@@ -332,11 +332,11 @@ def test_handlers_that_share_a_logger_share_the_time_of_its_end(monkeypatch, war
 
 
 def test_a_flush_that_succeeds_gives_the_next_one_its_whole_time(monkeypatch):
-    monkeypatch.setattr(Flusher, "exit_timeout", 0.3)
+    monkeypatch.setattr(Flusher, "exit_timeout", 1.0)
     store = FlakyStore()
     with EventCountLogger(BATCHED, store=store) as ecl:
         handler = CountingHandler(ecl)
-        end = time.monotonic() + 0.6
+        end = time.monotonic() + 1.5
         while time.monotonic() < end:
             ecl["g"].log("x")
             handler.flush()

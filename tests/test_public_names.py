@@ -35,6 +35,7 @@ LAYERS = [
         "addresses",
         "notices",
         "deadlines",
+        "locks",
         "weak_sets",
     ],
     ["settings", "problems", "documents"],

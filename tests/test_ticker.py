@@ -137,10 +137,10 @@ def test_others_work_without_end_does_not_hold_up_the_ticks():
 
 def test_work_that_nobody_waits_for_any_more_is_not_begun(ticker):
     """Else what a hanging store has held up would be done for hours, with nobody to hear of it."""
-    let_go, done = threading.Event(), []
-    busy = threading.Thread(target=ticker.call, args=(let_go.wait, 10))
+    let_go, begun, done = threading.Event(), threading.Event(), []
+    busy = threading.Thread(target=ticker.call, args=(lambda: begun.set() or let_go.wait(10), 10))
     busy.start()
-    wait_until(lambda: ticker._calls.empty() and ticker._thread is not None)
+    assert begun.wait(10)
 
     assert ticker.call(lambda: bool(done.append("late")), 0.05) is False
     let_go.set()

@@ -1,0 +1,86 @@
+"""An exception out of a signal handler, at one moment after the other.
+
+Python looks for signals where a function of its own is entered, where a loop turns, and when a
+function in C has returned (not when one of its own has). So there are so many moments in a piece of work, and each can be tried:
+what a timer hits once in a thousand runs fails here in each.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import sys
+from collections.abc import Callable
+from functools import cache
+from types import CodeType, FrameType
+from typing import Any
+
+import ecl_logging
+
+PACKAGE = ecl_logging.__path__[0]
+
+
+class TimeIsUp(BaseException):
+    """Raised by the signal handler."""
+
+
+def interrupted_at(moment: int, work: Callable[[], object], *, within: str = PACKAGE) -> bool:
+    """Do the work and raise at its `moment`th moment; False where it has no more so many.
+
+    Moments count on this thread, in files whose path begins with `within`.
+    """
+    tracer = _Tracer(moment, within)
+    before = sys.gettrace()
+    sys.settrace(tracer.enter)
+    try:
+        work()
+    except TimeIsUp:
+        return True
+    finally:
+        sys.settrace(before)
+    assert not tracer.has_raised or within != PACKAGE, "somebody has swallowed it"
+    return tracer.has_raised
+
+
+class _Tracer:
+    def __init__(self, moment: int, within: str) -> None:
+        self._left, self._within = moment, within
+        self._last: dict[FrameType, int] = {}
+        self._have_called: set[FrameType | None] = set()  # a function of Python's
+        self.has_raised = False
+
+    def enter(self, frame: FrameType, event: str, _: Any) -> Any:
+        is_function = not frame.f_code.co_flags & inspect.CO_GENERATOR
+        if is_function:
+            self._have_called.add(frame.f_back)
+        if not frame.f_code.co_filename.startswith(self._within):
+            return None
+        frame.f_trace_opcodes = True
+        if is_function:  # a generator may be entered to be closed, which nobody is told of
+            self._pass()
+        return self._go_on
+
+    def _go_on(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event == "opcode":
+            last, self._last[frame] = self._last.get(frame), frame.f_lasti
+            has_called = frame in self._have_called
+            self._have_called.discard(frame)
+            if last in _looks_for_signals(frame.f_code) and not has_called:
+                self._pass()
+        return self._go_on
+
+    def _pass(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.has_raised = True
+            raise TimeIsUp
+
+
+@cache
+def _looks_for_signals(code: CodeType) -> frozenset[int]:
+    """The places after whose instruction a signal handler can run."""
+    return frozenset(
+        instruction.offset
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
+    )
