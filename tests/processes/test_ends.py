@@ -72,9 +72,16 @@ def test_ctrl_c_loses_nothing(programs: Programs) -> None:
 
 def test_ctrl_c_twice_in_a_row_still_ends_the_program(programs: Programs) -> None:
     program = programs.start(
-        f"{START}\nconfigure()\nlog_records(1000)\nprint('logged', flush=True)\n"
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('once', flush=True)\n"
-        "    time.sleep(60)"
+        f"""{START}
+configure()
+log_records(1000)
+try:
+    print("logged", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("once", flush=True)
+    time.sleep(60)
+"""
     )
     wait_until(program.out)
     program.send(signal.SIGINT)
