@@ -52,9 +52,6 @@ class _MemoryTables:
     def save_definition(self, definition: Definition) -> None:
         self.definitions[definition.group] = definition
 
-    def declared(self, group: str, ids: Collection[str]) -> set[str]:
-        return set(self.definitions[group].events.intersection(ids))
-
     def source(self, group: str, source: str) -> Source | None:
         return self.sources.get(group, {}).get(source)
 
@@ -62,28 +59,29 @@ class _MemoryTables:
         self.sources[group] = self.sources.get(group, {}) | {source.source: source}
 
     def cells(
-        self, group: str, interval: str, start: int, ids: Collection[str]
-    ) -> Mapping[str, object]:
-        bucket = self.bucket(group, interval, start)
-        return {cell: bucket[cell] for cell in ids if cell in bucket}
+        self, group: str, buckets: Sequence[tuple[str, int]], ids: Collection[str]
+    ) -> list[Mapping[str, object] | None]:
+        found = [self.bucket(group, interval, start) for interval, start in buckets]
+        return [
+            {cell: bucket[cell] for cell in ids if cell in bucket} if bucket else None
+            for bucket in found
+        ]
 
     def bucket(self, group: str, interval: str, start: int) -> dict[str, int]:
         return self.buckets.get((group, interval), {}).get(start, {})
-
-    def is_empty(self, group: str, interval: str, start: int) -> bool:
-        return not self.bucket(group, interval, start)
 
     def count_undeclared(self, group: str, interval: str, start: int) -> int:
         declared = self.definitions[group].events
         bucket = self.bucket(group, interval, start)
         return sum(1 for cell in bucket if cell[0] != "@" and cell not in declared)
 
-    def add(self, group: str, interval: str, start: int, counts: Mapping[str, int]) -> None:
-        bucket = self.bucket(group, interval, start).copy()
-        for cell, n in counts.items():
-            bucket[cell] = bucket.get(cell, 0) + n
-        buckets = self.buckets.get((group, interval), {})
-        self.buckets[group, interval] = buckets | {start: bucket}
+    def add(self, group: str, additions: Iterable[steps.Addition]) -> None:
+        for interval, start, counts in additions:
+            bucket = self.bucket(group, interval, start).copy()
+            for cell, n in counts.items():
+                bucket[cell] = bucket.get(cell, 0) + n
+            buckets = self.buckets.get((group, interval), {})
+            self.buckets[group, interval] = buckets | {start: bucket}
 
     def drop_before(self, group: str, interval: str, start: int) -> None:
         buckets = self.buckets.get((group, interval), {})

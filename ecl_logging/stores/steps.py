@@ -2,13 +2,17 @@
 
 A store opens a transaction, hands its tables to one of these functions, and commits. Each
 reads everything first and writes last, so an error in between leaves nothing behind.
+
+They ask the tables few questions, however many IDs and intervals there are. Each call of SQLite
+lets go of Python's global lock, and in a process that computes it comes back milliseconds later;
+meanwhile all other processes wait for the file.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import (
@@ -31,7 +35,11 @@ from ecl_logging.stores.protocols import (
     events_in,
 )
 
-__all__ = ["Tables", "apply", "changed", "define", "rotate", "united"]
+__all__ = ["Addition", "Tables", "apply", "changed", "define", "rotate", "united"]
+
+
+Addition = tuple[str, int, Mapping[str, int]]
+"""An interval's text, the start of a bucket, and what is added to its cells."""
 
 
 class Tables(Protocol):
@@ -39,15 +47,18 @@ class Tables(Protocol):
 
     def definition(self, group: str) -> Definition | None: ...
     def save_definition(self, definition: Definition) -> None: ...
-    def declared(self, group: str, ids: Collection[str]) -> set[str]: ...
     def source(self, group: str, source: str) -> Source | None: ...
     def save_source(self, group: str, source: Source) -> None: ...
     def cells(
-        self, group: str, interval: str, start: int, ids: Collection[str]
-    ) -> Mapping[str, object]: ...
-    def is_empty(self, group: str, interval: str, start: int) -> bool: ...
+        self, group: str, buckets: Sequence[tuple[str, int]], ids: Collection[str]
+    ) -> list[Mapping[str, object] | None]:
+        """What of these IDs is in each bucket, by interval and start; None for an empty one.
+
+        A cell that holds no number has a value that is none.
+        """
+
     def count_undeclared(self, group: str, interval: str, start: int) -> int: ...
-    def add(self, group: str, interval: str, start: int, counts: Mapping[str, int]) -> None: ...
+    def add(self, group: str, additions: Iterable[Addition]) -> None: ...
     def drop_before(self, group: str, interval: str, start: int) -> None: ...
     def stored_intervals(self, group: str) -> Iterable[str]: ...
     def rotated(self, group: str, interval: str) -> int | None: ...
@@ -120,21 +131,33 @@ def apply(tables: Tables, batch: Batch, *, now: float) -> Reply:
     return reply
 
 
+class _Place(NamedTuple):
+    """A bucket, and what of the batch is to go there."""
+
+    interval: Interval
+    start: int
+    cells: Mapping[str, int]
+
+
 class _Additions:
     """What one batch adds to each bucket: worked out whole, then written."""
 
     def __init__(self, tables: Tables, batch: Batch, definition: Definition, now: float) -> None:
         self._tables, self._batch, self._definition = tables, batch, definition
         self._now = now
-        self._planned: list[tuple[Interval, int, dict[str, int]]] = []
+        self._additions: list[Addition] = []
+        self._opened: list[Interval] = []  # those with a bucket that is new
         self._late = self._ahead = False
         self._other: set[str] = set()
         self._bad: list[str] = []
         self._taken: set[str] = set()
-        for interval in batch.intervals:
-            self._plan(interval)
+        places = [self._place(interval) for interval in batch.intervals]
+        buckets = [(place.interval.text, place.start) for place in places]
+        found = tables.cells(batch.group, buckets, (*batch.counts, LATE, OTHER))
+        for place, existing in zip(places, found, strict=True):
+            self._plan(place, existing)
 
-    def _plan(self, interval: Interval) -> None:
+    def _place(self, interval: Interval) -> _Place:
         start = interval.start_of(self._batch.start)
         current = interval.start_of(int(self._now))
         cells: Mapping[str, int] = self._batch.counts
@@ -144,23 +167,27 @@ class _Additions:
         elif start > self._now + AHEAD_SECONDS:
             self._ahead = True
             start = current
-        additions = self._checked(interval, start, cells)
+        return _Place(interval, start, cells)
+
+    def _plan(self, place: _Place, existing: Mapping[str, object] | None) -> None:
+        if existing is None:
+            self._opened.append(place.interval)
+        additions = self._checked(place, existing or {})
         if LATE in additions:
             self._late = True
             self._taken.update(self._batch.counts)
-        self._planned.append((interval, start, additions))
+        self._additions.append((place.interval.text, place.start, additions))
 
-    def _checked(self, interval: Interval, start: int, cells: Mapping[str, int]) -> dict[str, int]:
+    def _checked(self, place: _Place, existing: Mapping[str, object]) -> dict[str, int]:
         """Return the cells as they can be added: capped, and without those that are spoilt."""
-        existing = self._tables.cells(self._batch.group, interval.text, start, (*cells, OTHER))
-        beyond_cap = self._beyond_cap(interval, start, cells, existing)
+        beyond_cap = self._beyond_cap(place, existing)
         additions: dict[str, int] = {}
-        for event_id, n in cells.items():
+        for event_id, n in place.cells.items():
             cell = OTHER if event_id in beyond_cap else event_id
             value = existing.get(cell, 0)
             sum_so_far = additions.get(cell, 0) + n
             if not isinstance(value, int) or value + sum_so_far > MAX_CELL:
-                self._bad.append(f"{interval.text} {cell}")
+                self._bad.append(f"{place.interval.text} {cell}")
                 continue
             if n:
                 additions[cell] = sum_so_far
@@ -169,21 +196,15 @@ class _Additions:
                 self._other.add(event_id)
         return additions
 
-    def _beyond_cap(
-        self,
-        interval: Interval,
-        start: int,
-        cells: Mapping[str, int],
-        existing: Mapping[str, object],
-    ) -> set[str]:
-        new = [cell for cell in cells if cell not in existing and cell[0] != "@"]
-        if not new:
-            return set()
-        declared = self._tables.declared(self._batch.group, new)
-        undeclared = [cell for cell in new if cell not in declared]
+    def _beyond_cap(self, place: _Place, existing: Mapping[str, object]) -> set[str]:
+        undeclared = [
+            cell
+            for cell in place.cells
+            if cell not in existing and cell[0] != "@" and cell not in self._definition.events
+        ]
         if not undeclared:
             return set()
-        present = self._tables.count_undeclared(self._batch.group, interval.text, start)
+        present = self._tables.count_undeclared(self._batch.group, place.interval.text, place.start)
         return set(undeclared[max(0, self._definition.max_events - present) :])
 
     def reply(self) -> Reply:
@@ -205,12 +226,11 @@ class _Additions:
 
     def write(self) -> None:
         group = self._batch.group
-        for interval, start, additions in self._planned:
-            if self._tables.is_empty(group, interval.text, start):
-                # A new bucket opens, so an old one has had its time.
-                oldest = _oldest(interval, self._definition, self._now)
-                self._tables.drop_before(group, interval.text, oldest)
-            self._tables.add(group, interval.text, start, additions)
+        for interval in self._opened:
+            # A new bucket opens, so an old one has had its time.
+            oldest = _oldest(interval, self._definition, self._now)
+            self._tables.drop_before(group, interval.text, oldest)
+        self._tables.add(group, self._additions)
 
 
 def _oldest(interval: Interval, definition: Definition, now: float) -> int:

@@ -41,6 +41,12 @@ def programs(programs_anywhere: Programs) -> Programs:
     return programs_anywhere
 
 
+# A process that has no processor for a while holds a file up for as long, and the others say so.
+@pytest.mark.parametrize(
+    "programs_anywhere",
+    [pytest.param("sqlite", marks=pytest.mark.alone), "redis"],
+    indirect=True,
+)
 def test_eight_processes_with_four_threads_count_as_the_oracle_does(programs: Programs) -> None:
     started = [programs.start(PROGRAM) for _ in range(8)]
     ended = [program.end(seconds=60) for program in started]

@@ -305,3 +305,31 @@ def test_a_file_that_another_process_creates_this_moment_is_ours(path, n):
         found = schema.is_ours(Interrupted(here, n, lambda: schema.create_tables(there)))
 
     assert found == (n < 4)
+
+
+# --- how long others wait
+
+
+def test_a_batch_asks_as_little_of_sqlite_however_much_is_in_it(store, path):
+    """Each call, and each row, lets go of Python's global lock, and of the file's not.
+
+    In a process that computes it has the former again 5 ms later: others found the file locked
+    for seconds.
+    """
+    program = Program(store)
+    store.define(REQUESTS)
+    program.send({"req1": 1})
+    [(connection, _)] = store._connections._idle
+    calls: list[str] = []
+    connection.set_trace_callback(calls.append)
+    connection.row_factory = lambda _, row: calls.append("row") or row
+    asked = {}
+    for n in (1, 50):
+        counts = {f"e{number}": 1 for number in range(n)} | {f"new in {n}": 1}
+        for is_there in (False, True):
+            calls.clear()
+            program.send(counts)
+            asked[n, is_there] = len(calls)
+
+    assert asked[1, False] == asked[50, False] <= 16
+    assert asked[1, True] == asked[50, True] <= 14

@@ -378,14 +378,19 @@ def test_text_that_is_no_text_spoils_its_cell_only(tmp_path):
     store = SqliteStore(str(path), clock=lambda: NOW)
     store.define(REQUESTS)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        for event_id, count in (("'req1'", "CAST(x'ff' AS TEXT)"), ("CAST(x'fe' AS TEXT)", "3")):
+        for event_id, count in (
+            ("'req1'", "CAST(x'ff' AS TEXT)"),
+            ("CAST(x'fe' AS TEXT)", "3"),
+            ("''", "4"),
+            ("'a b'", "5"),
+        ):
             connection.execute(
                 f"INSERT INTO counts VALUES ('requests', '5m', {NOW}, {event_id}, {count})"
             )
     reply = Program(store).send({"req1": 10, "req2": 5}, intervals=(FIVE_MINUTES,))
 
     assert (reply.dropped, reply.bad_cells) == (10, ("5m req1",))
-    assert cells(store) == {"req2": 5, "\N{REPLACEMENT CHARACTER}": 3}
+    assert cells(store) == {"req2": 5, "\N{REPLACEMENT CHARACTER}": 3, "": 4, "a b": 5}
     store.close()
 
 

@@ -65,11 +65,9 @@ class Connections:
         path, deadline = self._find_path(), time.monotonic() + timeout
         with translated(path), contextlib.ExitStack() as inside:
             connection, identity = _when_unlocked(lambda: self._begin(path, inside), timeout)
-            # From here on only readers can hold it up, and only waiting inside is left.
-            _wait_until(deadline, connection)
             yield connection
-            _wait_until(deadline, connection)
-            connection.execute("COMMIT")
+            # Only readers can hold it up now, and only waiting inside is left.
+            _when_unlocked(lambda: connection.execute("COMMIT"), deadline - time.monotonic())
             self._idle.append((connection, identity))
 
     @contextlib.contextmanager
@@ -116,7 +114,6 @@ class Connections:
             except IndexError:  # another thread was faster
                 break
             if _identity(path) == identity:
-                connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
                 return connection, identity
             connection.close()  # the file was removed or replaced under it
         return _open_to_write(path, private=self._private)
@@ -133,8 +130,8 @@ _LONGEST_PAUSE = 0.01  # seconds; longer ones leave the file to whoever writes a
 _T = TypeVar("_T")
 
 
-def _when_unlocked(begin: Callable[[], _T], timeout: float) -> _T:
-    """Call `begin` until the file is not locked by another process, and return what it does.
+def _when_unlocked(step: Callable[[], _T], timeout: float) -> _T:
+    """Call `step` until the file is not locked by another process, and return what it does.
 
     SQLite can wait by itself, but that would be a wait inside: see `fork_gate`.
     """
@@ -142,7 +139,7 @@ def _when_unlocked(begin: Callable[[], _T], timeout: float) -> _T:
     pause = 0.001
     while True:
         try:
-            return begin()
+            return step()
         except sqlite3.OperationalError as error:
             left = deadline - time.monotonic()
             if not is_locked(error) or left <= 0:
@@ -150,12 +147,6 @@ def _when_unlocked(begin: Callable[[], _T], timeout: float) -> _T:
         # Processes that wait together should not try together.
         time.sleep(min(left, pause * _random.uniform(0.5, 1.5)))
         pause = min(_LONGEST_PAUSE, pause * 2)
-
-
-def _wait_until(deadline: float, connection: sqlite3.Connection) -> None:
-    """Have the connection wait for others until `deadline`."""
-    milliseconds = max(1, int((deadline - time.monotonic()) * 1000))
-    connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def _begin_to_read(path: str, inside: contextlib.ExitStack) -> sqlite3.Connection:

@@ -5,24 +5,47 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TypeVar
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Definition, Reply, Source, as_defined
+from ecl_logging.stores.steps import Addition
 
 __all__ = ["SqliteTables"]
 
-_CHUNK = 500  # well below the 999 parameters that older builds of SQLite allow
+_T = TypeVar("_T")
+
+_MOST_PARAMETERS = 999  # of one statement in older builds of SQLite
+
+# Many rows in one: each row that Python fetches lets go of its global lock; see `steps`. Texts are
+# in hexadecimal digits, so whatever somebody has stored, blanks stand between.
+_IDS = "group_concat(hex(id), ' ')"
+_CELLS = (
+    "group_concat(hex(id) || ' ' || CASE typeof(count) WHEN 'integer' THEN count ELSE '-' END, ' ')"
+)
 
 
-def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
-    listed = list(ids)
-    for first in range(0, len(listed), _CHUNK):
-        yield listed[first : first + _CHUNK]
+def _words(packed: str | None) -> list[str]:
+    return [] if packed is None else packed.split(" ")  # a foreign row's ID may be empty
 
 
-def _marks(ids: Collection[str]) -> str:
-    return ",".join("?" * len(ids))
+def _text(digits: str) -> str:
+    return bytes.fromhex(digits).decode(errors="replace")
+
+
+def _cells_of(packed: str | None) -> dict[str, int | None]:
+    """Cell -> count, None where it holds no integer."""
+    words = _words(packed)
+    counts = (None if word == "-" else int(word) for word in words[1::2])
+    return dict(zip(map(_text, words[::2]), counts, strict=True))
+
+
+def _in_slices(items: Iterable[_T], length: int) -> Iterator[list[_T]]:
+    listed = list(items)
+    for first in range(0, len(listed), length):
+        yield listed[first : first + length]
 
 
 class SqliteTables:
@@ -30,7 +53,6 @@ class SqliteTables:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
-        self._executemany = connection.executemany
 
     # --- definitions
 
@@ -39,25 +61,27 @@ class SqliteTables:
 
     def definition(self, group: str) -> Definition | None:
         row = self._execute(
-            'SELECT version, body FROM definitions WHERE "group" = ?', (group,)
+            f"""
+            SELECT version, body,
+                (SELECT {_IDS} FROM events WHERE "group" = ? AND typeof(id) = 'text')
+            FROM definitions WHERE "group" = ?
+            """,  # noqa: S608 - a constant
+            (group, group),
         ).fetchone()
         if row is None:
             return None
-        body = json.loads(row[1])
-        # Read to the end at once: a statement that an error leaves half read keeps its lock.
-        events = self._execute(
-            """SELECT id FROM events WHERE "group" = ? AND typeof(id) = 'text'""", (group,)
-        ).fetchall()
+        version, text, events = row
+        body = json.loads(text)
         return as_defined(
             Definition(
                 group=group,
                 intervals=tuple(Interval.parse(text) for text in body["intervals"]),
-                events=frozenset(event_id for (event_id,) in events),
+                events=frozenset(map(_text, _words(events))),
                 history=body["history"],
                 max_events=body["max_events"],
                 measures=frozenset(body["measures"]),
                 cur_last_keys=body["cur_last_keys"],
-                version=row[0],
+                version=version,
             )
         )
 
@@ -76,19 +100,11 @@ class SqliteTables:
             (group, definition.version, json.dumps(body)),
         )
         self._execute('DELETE FROM events WHERE "group" = ?', (group,))
-        self._executemany(
-            "INSERT INTO events VALUES (?, ?)", [(group, event) for event in definition.events]
-        )
-
-    def declared(self, group: str, ids: Collection[str]) -> set[str]:
-        found: set[str] = set()
-        for chunk in _chunks(ids):
-            rows = self._execute(
-                f'SELECT id FROM events WHERE "group" = ? AND id IN ({_marks(chunk)})',  # noqa: S608 - question marks only
-                (group, *chunk),
+        for some in _in_slices(definition.events, _MOST_PARAMETERS // 2):
+            self._execute(
+                f"INSERT INTO events VALUES {','.join(['(?, ?)'] * len(some))}",  # noqa: S608 - question marks only
+                list(chain.from_iterable((group, event_id) for event_id in some)),
             )
-            found.update(event_id for (event_id,) in rows)
-        return found
 
     # --- sources
 
@@ -126,32 +142,37 @@ class SqliteTables:
 
     def bucket(self, group: str, interval: str, start: int) -> dict[str, int]:
         """All cells that hold a number, under a name that is a text."""
-        rows = self._execute(
-            'SELECT id, count FROM counts WHERE "group" = ? AND interval = ? AND start = ?'
-            " AND typeof(count) = 'integer' AND typeof(id) = 'text'",
-            (group, interval, start),
-        )
-        return dict(rows.fetchall())
-
-    def cells(
-        self, group: str, interval: str, start: int, ids: Collection[str]
-    ) -> Mapping[str, object]:
-        found: dict[str, object] = {}
-        for chunk in _chunks(ids):
-            rows = self._execute(
-                'SELECT id, count FROM counts WHERE "group" = ? AND interval = ? AND start = ?'  # noqa: S608 - question marks only
-                f" AND id IN ({_marks(chunk)})",
-                (group, interval, start, *chunk),
-            )
-            found.update(rows.fetchall())
-        return found
-
-    def is_empty(self, group: str, interval: str, start: int) -> bool:
         row = self._execute(
-            'SELECT 1 FROM counts WHERE "group" = ? AND interval = ? AND start = ? LIMIT 1',
+            f"""
+            SELECT {_CELLS} FROM counts
+            WHERE "group" = ? AND interval = ? AND start = ? AND typeof(id) = 'text'
+            """,  # noqa: S608 - a constant
             (group, interval, start),
         ).fetchone()
-        return row is None
+        return {cell: n for cell, n in _cells_of(row[0]).items() if n is not None}
+
+    def cells(
+        self, group: str, buckets: Sequence[tuple[str, int]], ids: Collection[str]
+    ) -> list[Mapping[str, object] | None]:
+        found: list[dict[str, int | None] | None] = [None for _ in buckets]
+        if not found:
+            return []
+        place = 'WHERE "group" = ? AND interval = ? AND start = ?'
+        columns = f"""
+            EXISTS (SELECT 1 FROM counts {place}),
+            (SELECT {_CELLS} FROM counts {place} AND id IN (SELECT id FROM wanted))
+            """  # noqa: S608 - constants
+        places = [(group, *bucket) * 2 for bucket in buckets]
+        for some in _in_slices(ids, _MOST_PARAMETERS - 6 * len(places)):
+            wanted = ",".join(["(?)"] * len(some))
+            row = self._execute(
+                f"WITH wanted(id) AS (VALUES {wanted}) SELECT {','.join([columns] * len(places))}",
+                (*some, *chain.from_iterable(places)),
+            ).fetchone()
+            for number, (is_there, packed) in enumerate(zip(row[::2], row[1::2], strict=True)):
+                if is_there:
+                    found[number] = (found[number] or {}) | _cells_of(packed)
+        return list(found)
 
     def count_undeclared(self, group: str, interval: str, start: int) -> int:
         row = self._execute(
@@ -162,13 +183,19 @@ class SqliteTables:
         ).fetchone()
         return int(row[0])
 
-    def add(self, group: str, interval: str, start: int, counts: Mapping[str, int]) -> None:
-        self._executemany(
-            "INSERT INTO counts VALUES (?, ?, ?, ?, ?)"
-            ' ON CONFLICT ("group", interval, start, id)'
-            " DO UPDATE SET count = count + excluded.count",
-            [(group, interval, start, cell, n) for cell, n in counts.items()],
+    def add(self, group: str, additions: Iterable[Addition]) -> None:
+        rows = (
+            (group, interval, start, cell, n)
+            for interval, start, counts in additions
+            for cell, n in counts.items()
         )
+        for some in _in_slices(rows, _MOST_PARAMETERS // 5):
+            self._execute(
+                f"INSERT INTO counts VALUES {','.join(['(?, ?, ?, ?, ?)'] * len(some))}"  # noqa: S608 - question marks only
+                ' ON CONFLICT ("group", interval, start, id)'
+                " DO UPDATE SET count = count + excluded.count",
+                list(chain.from_iterable(some)),
+            )
 
     def drop_before(self, group: str, interval: str, start: int) -> None:
         self._execute(
