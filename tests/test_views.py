@@ -80,6 +80,6 @@ def test_a_group_that_the_store_does_not_know_shows_what_is_declared(store):
 
 
 def test_an_empty_id_that_somebody_else_wrote_is_shown(store):
-    store._tables.add("requests", "5s", NOW, {"": 3})
+    store._tables.add("requests", [("5s", NOW, {"": 3})])
 
     assert views(store, CURRENT) == [View(NOW, {"": 3, "req1": 0}, {})]

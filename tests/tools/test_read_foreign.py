@@ -41,7 +41,7 @@ def stored(groups) -> MemoryStore:
         intervals = tuple(map(Interval.parse, texts))
         store.define(Definition(name, intervals, frozenset(events), history=3))
         for interval in intervals:
-            store._tables.add(name, interval.text, interval.start_of(NOW), cells)
+            store._tables.add(name, [(interval.text, interval.start_of(NOW), cells)])
     return store
 
 
