@@ -43,10 +43,6 @@ class Stretch:
         """How many events are in it."""
         return sum(self.counts.values()) + sum(self.unsure.values()) + self.other
 
-    def cells(self) -> int:
-        """How many counts it keeps apart."""
-        return len(self.counts) + len(self.unsure)
-
     def has_sure(self) -> bool:
         """Whether a batch can carry something of it."""
         return bool(self.counts or self.other or self.invalid)
@@ -165,25 +161,33 @@ class Stretches:
         if stretch is None:
             return
         frozen, rest = stretch.divided()
-        edges = stretch.start, stretch.end
         cells = self._cells - len(stretch.counts) + len(rest)
-        # From here on nothing is called.
+        # These call nothing.
         self.frozen = frozen
         stretch.counts, stretch.other, stretch.invalid = rest, 0, 0
         self._cells, self.is_full = cells, cells >= self._max_cells
         if not rest and not stretch.unsure:
-            del self._by_edges[edges]
-            if stretch is self.latest:
-                self.latest = _NONE
+            self._forget(stretch)
 
     def _oldest(self) -> Stretch | None:
-        """Return the oldest stretch of which a batch can carry something."""
-        while self._edges and self._edges[0] not in self._by_edges:
-            heappop(self._edges)
-        if not self._edges or self._by_edges[self._edges[0]].has_sure():
-            return self._by_edges[self._edges[0]] if self._edges else None
+        """Return the oldest stretch of which a batch can carry something; forget empty ones."""
+        while self._edges:
+            stretch = self._by_edges.get(self._edges[0])
+            if stretch is None:
+                heappop(self._edges)
+            elif stretch.has_sure():
+                return stretch
+            elif not stretch.unsure:
+                self._forget(stretch)
+            else:
+                break
         in_order = map(self._by_edges.get, sorted(self._edges))
         return next((stretch for stretch in in_order if stretch and stretch.has_sure()), None)
+
+    def _forget(self, stretch: Stretch) -> None:
+        del self._by_edges[stretch.start, stretch.end]
+        if stretch is self.latest:
+            self.latest = _NONE
 
     def _make_room(self) -> None:
         """Merge the oldest stretches, those within one bucket of the longest interval first."""
@@ -220,7 +224,7 @@ class Stretches:
             self._move(event_id, older.counts, newer.counts)
         for event_id in list(older.unsure):
             self._move(event_id, older.unsure, newer.unsure)
-        del self._by_edges[older.start, older.end]
+        self._forget(older)
 
     def _move(self, event_id: str, source: dict[str, int], target: dict[str, int]) -> None:
         """Move a count to where there may be one of the same ID."""

@@ -1,8 +1,8 @@
 """An exception out of a signal handler, at one moment after the other.
 
 Python looks for signals where a function of its own is entered, where a loop turns, and when a
-function in C has returned (not when one of its own has). So there are so many moments in a piece of work, and each can be tried:
-what a timer hits once in a thousand runs fails here in each.
+function in C has returned (not when one of its own has). So there are so many moments in a piece of
+work, and each can be tried: what a timer hits once in a thousand runs fails here in each.
 """
 
 from __future__ import annotations

@@ -236,6 +236,21 @@ def test_forged_times_without_end_take_bounded_memory(monkeypatch, event_id):
     assert pending.snapshot()[0].counted == 1000
 
 
+def test_stretches_of_which_nothing_is_left_are_forgotten():
+    """Else a program that logs an undeclared ID had one more with each minute."""
+    pending = pending_of(declared=["declared"], any_id=False)
+    for minute in range(5):
+        add(pending, "unknown", T + 60 * minute)
+    add(pending, "declared", T + 60)
+    pending.drain()
+
+    assert pending.settle_unsure() == ["unknown"]
+    assert counts_by_start(pending) == {T + 60: {"declared": 1}}
+    assert not pending._stretches._by_edges
+    assert not pending._stretches._edges
+    assert_accounted(pending, 6)
+
+
 def test_a_batch_that_was_frozen_is_not_lost_when_its_sender_is_interrupted():
     pending = pending_of()
     add(pending, "x")

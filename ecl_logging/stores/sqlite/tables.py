@@ -163,7 +163,7 @@ class SqliteTables:
             (SELECT {_CELLS} FROM counts {place} AND id IN (SELECT id FROM wanted))
             """  # noqa: S608 - constants
         places = [(group, *bucket) * 2 for bucket in buckets]
-        for some in _in_slices(ids, _MOST_PARAMETERS - 6 * len(places)):
+        for some in _in_slices(ids, max(1, _MOST_PARAMETERS - 6 * len(places))):
             wanted = ",".join(["(?)"] * len(some))
             row = self._execute(
                 f"WITH wanted(id) AS (VALUES {wanted}) SELECT {','.join([columns] * len(places))}",
