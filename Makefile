@@ -1,19 +1,20 @@
 # make demo                 the main job on real requests, in a virtual environment of its own
 # make test                 lint, types, and all tests on every supported Python
+# make faults               the tests of the guarantee: what fails, and what the numbers are then
+# make soak MINUTES=60      faults at random, for as long as you like
 # make examples             all that is in examples/, one after the other
 # make example-django_site  one of them
 #
 # All set up what they need. They work in a fresh clone, as any user.
 
-PYTHONS := 3.11 3.12 3.13
-# The newest redis-py is what all tests run with; these are tried with the Redis store.
-REDIS_CLIENTS := 6.0.0 7.4.1 8.1.0+hiredis
+# Each with another redis-py, so that what is tested on every Python is tested with all of them.
+PYTHONS := 3.11:redis==8.1.0 3.12:redis==7.4.1:hiredis 3.13:redis==6.0.0
 # The one that lints, checks types and runs the demonstration.
 PYTHON := python3
 
 EXAMPLES := $(patsubst examples/%/run.py,example-%,$(wildcard examples/*/run.py))
 
-.PHONY: demo examples $(EXAMPLES) test lint unit system-packages clean
+.PHONY: demo examples $(EXAMPLES) test lint unit faults soak system-packages clean
 
 demo: .venv/ready
 	.venv/bin/python examples/http_service/demo.py
@@ -34,7 +35,10 @@ lint: .venv-lint/ready
 
 unit: system-packages
 	tests/run-on-pythons $(PYTHONS)
-	tests/run-on-redis-clients $(REDIS_CLIENTS)
+
+faults: system-packages
+	TESTS_ONLY=fault tests/run-on-pythons $(PYTHONS)
+
 
 system-packages:
 	tests/install-system-packages
@@ -49,4 +53,4 @@ system-packages:
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* .clients build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import redis
 
 from tests import canary
 from tests.canary import assert_no_canary
-from tests.processes.programs import Programs
+from tests.faults.programs import Programs
 from tests.redis_servers import RedisServer, free_port, running
 from tests.waiting import wait_until
 
@@ -30,8 +31,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(canary)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, help="of what tests draw at random; each prints its own")
+
+
 def pytest_report_header() -> str:
     return f"redis-py {redis.__version__}"
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What a test draws at random; `--seed` draws the same again."""
+    seed = request.config.getoption("--seed")
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**32)
+    print(f"seed: {seed}")  # shown where the test fails
+    return random.Random(seed)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import ROOT
+from tests.faults.programs import ROOT
 
 pytestmark = pytest.mark.once
 

@@ -13,8 +13,8 @@ from ecl_logging import ConfigError, EventCountLogger
 from ecl_logging.processors import CountingProcessor
 from ecl_logging.stores.memory import MemoryStore
 from tests.conftest import wait_until
+from tests.faults.programs import assert_silent
 from tests.faulty_stores import FlakyStore
-from tests.processes.programs import assert_silent
 
 DAY = {"intervals": ["1d"], "sync_interval": 3600}
 ANY = DAY | {"auto_declare_events": True}

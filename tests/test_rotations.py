@@ -14,8 +14,8 @@ from ecl_logging.rotations import Rotations
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.ticker import Ticker
 from tests.conftest import Clock, wait_until
+from tests.faults.programs import Programs, assert_silent
 from tests.faulty_stores import FlakyStore
-from tests.processes.programs import Programs, assert_silent
 
 START = 1_799_999_940  # of the minute before the clock's
 SETTLED = 2.0  # seconds after a bucket's end: a flush, and a second

@@ -16,8 +16,8 @@ from ecl_logging.handlers import CountingHandler
 from ecl_logging.processors import CountingProcessor
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.testing import capture_counts
+from tests.faults.programs import Programs, assert_silent
 from tests.faulty_stores import FlakyStore, HangingStore
-from tests.processes.programs import Programs, assert_silent
 
 REQUESTS = {"requests": {"events": ["req1", "req2"], "intervals": ["5s", "5m"]}}
 ANY = {"g": {"intervals": ["1m"], "auto_declare_events": True}}

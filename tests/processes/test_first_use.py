@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import ROOT
+from tests.faults.programs import ROOT
 
 PROGRAM = """
 import logging, logging.config

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import Programs, assert_silent
+from tests.faults.programs import Programs, assert_silent
 
 pytestmark = pytest.mark.alone
 

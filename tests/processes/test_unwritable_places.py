@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.programs import ROOT
+from tests.faults.programs import ROOT
 
 NOBODY, NAMELESS = 65534, 54321  # the second has no entry in the list of users
 IS_ROOT = os.geteuid() == 0

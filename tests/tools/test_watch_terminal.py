@@ -14,7 +14,7 @@ import pytest
 
 from ecl_logging import EventCountLogger
 from tests.canary import assert_no_canary
-from tests.processes.programs import Programs
+from tests.faults.programs import Programs
 from tests.redis_servers import running
 from tests.tools.terminals import (
     CLEAR_SCREEN,

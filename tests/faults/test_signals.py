@@ -8,12 +8,12 @@ import signal
 import pytest
 
 from tests.conftest import wait_until
-from tests.processes.oracle import EVENTS, logged, totals
-from tests.processes.programs import Programs, assert_silent
+from tests.faults.oracle import EVENTS, logged, totals
+from tests.faults.programs import Programs, assert_silent
 
 START = """
 import gc, logging, os, signal, sys, threading, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 """
 
 THREADS = f"""{START}
@@ -229,7 +229,7 @@ event_count_logger().flush()
 
 RAISING = """
 import json, logging, random, signal, sys, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 from ecl_logging import EventCountLogger
 
 class TimeIsUp(BaseException):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.canary import assert_no_canary
 from tests.conftest import wait_until
-from tests.processes.programs import Programs, Started
+from tests.faults.programs import Programs, Started
 from tests.redis_servers import RedisServer, free_port
 
 pytestmark = pytest.mark.alone
@@ -37,7 +37,7 @@ def noting_look_up(*arguments, **options):
 
 socket.getaddrinfo = noting_look_up
 
-from tests.processes.counted import *
+from tests.faults.counted import *
 
 began = time.monotonic()
 configure()

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from tests.processes.oracle import EVENTS, GROUP, read_buckets
-from tests.processes.programs import Programs, assert_silent
+from tests.faults.oracle import EVENTS, GROUP, read_buckets
+from tests.faults.programs import Programs, assert_silent
 
 # 5,000 records of ten kinds in each thread, spread over 21 seconds.
 PROGRAM = """
 import json, threading, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 
 THREADS, RECORDS, SECONDS = 4, 5000, 21.0
 
@@ -65,9 +65,7 @@ def test_eight_processes_with_four_threads_count_as_the_oracle_does(programs: Pr
 
 
 def test_the_stores_own_read_finds_the_same_buckets(programs: Programs) -> None:
-    assert_silent(
-        programs.run("from tests.processes.counted import *\nconfigure()\nlog_records(100)")
-    )
+    assert_silent(programs.run("from tests.faults.counted import *\nconfigure()\nlog_records(100)"))
 
     for interval in ("1s", "3s", "1m"):
         stored = {key: counts for key, counts in programs.stored().items() if key[0] == interval}
@@ -77,7 +75,7 @@ def test_the_stores_own_read_finds_the_same_buckets(programs: Programs) -> None:
 def test_one_process_for_each_moment_counts(programs: Programs) -> None:
     """Processes that open a store that does not exist yet, all at once."""
     started = [
-        programs.start("from tests.processes.counted import *\nconfigure()\nlog_records(10)")
+        programs.start("from tests.faults.counted import *\nconfigure()\nlog_records(10)")
         for _ in range(12)
     ]
 
@@ -88,11 +86,11 @@ def test_one_process_for_each_moment_counts(programs: Programs) -> None:
 
 def test_a_store_that_two_programs_define_differently_counts_for_both(programs: Programs) -> None:
     other = programs.start(
-        "from tests.processes.counted import *\n"
+        "from tests.faults.counted import *\n"
         f"configure({{{GROUP!r}: {{'events': {EVENTS}, 'intervals': ['1s', '3s', '1m']}}}})\n"
         "log_records(1000)"
     )
-    one = programs.start("from tests.processes.counted import *\nconfigure()\nlog_records(1000)")
+    one = programs.start("from tests.faults.counted import *\nconfigure()\nlog_records(1000)")
 
     for program in (one, other):
         assert program.end().status == 0

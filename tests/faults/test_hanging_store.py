@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import wait_until
-from tests.processes.programs import Programs
+from tests.faults.programs import Programs
 
 pytestmark = pytest.mark.alone
 
@@ -18,7 +18,7 @@ MARGIN = 1.5
 
 START = """
 import logging, os, sys, threading, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 
 def end():
     print(time.monotonic(), flush=True)
@@ -61,8 +61,7 @@ def locked(programs: Programs) -> Iterator[None]:
 def hanging(programs: Programs) -> Iterator[Programs]:
     """Programs whose store, used before, hangs now."""
     assert (
-        programs.run("from tests.processes.counted import *\nconfigure()\nlog_records(10)").status
-        == 0
+        programs.run("from tests.faults.counted import *\nconfigure()\nlog_records(10)").status == 0
     )
     programs.oracle.unlink()
     with hung(programs):

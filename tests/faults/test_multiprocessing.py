@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.processes.programs import Programs, assert_silent
+from tests.faults.programs import Programs, assert_silent
 
 START = """
 import concurrent.futures, logging, multiprocessing, os, sys, threading, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 
 configure()
 

@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from tests.conftest import wait_until
-from tests.processes.oracle import EVENTS, GROUP, logged
-from tests.processes.programs import Programs, Started, assert_silent
+from tests.faults.oracle import EVENTS, GROUP, logged
+from tests.faults.programs import Programs, Started, assert_silent
 from tests.redis_servers import RedisServer
 
 INTERVALS = ["1s", "3s", "366d"]  # one that hardly ever ends, for ecl-read to be compared by
@@ -25,7 +25,7 @@ INTERVALS = ["1s", "3s", "366d"]  # one that hardly ever ends, for ecl-read to b
 # About 5 seconds, so that four buckets of 1s are over in the midst of it.
 PROGRAM = f"""
 import time
-from tests.processes.counted import *
+from tests.faults.counted import *
 
 configure({{GROUP: {{"events": EVENTS, "intervals": {INTERVALS}, "history": 600}}}})
 for _ in range(100):

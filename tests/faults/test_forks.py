@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.processes.oracle import totals
-from tests.processes.programs import Programs, assert_silent
+from tests.faults.oracle import totals
+from tests.faults.programs import Programs, assert_silent
 
 START = """
 import logging, os, sys, threading, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 """
 
 
@@ -294,7 +294,7 @@ def test_a_hook_that_logs_in_the_child_before_ours_is_counted(programs: Programs
 import logging, os
 os.register_at_fork(after_in_child=lambda: logging.getLogger("app").info(
     "forked", extra={"event": "e0"}))  # before ecl_logging is there
-from tests.processes.counted import *
+from tests.faults.counted import *
 configure()
 child = os.fork()
 log_records(1)

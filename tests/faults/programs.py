@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.processes.oracle import (
+from tests.faults.oracle import (
     INTERVALS,
     Buckets,
     buckets_in_file,

@@ -8,7 +8,7 @@ import os
 
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.handlers import CountingHandler
-from tests.processes.oracle import EVENTS, GROUP, INTERVALS
+from tests.faults.oracle import EVENTS, GROUP, INTERVALS
 
 log = logging.getLogger("app")
 
@@ -30,7 +30,7 @@ def configure(
     about what is counted, not about when; None leaves it as it is.
     """
     counts = {"class": "ecl_logging.handlers.CountingHandler", "groups": groups or GROUPS}
-    oracle = {"class": "tests.processes.oracle.OracleHandler", "path": os.environ["ORACLE"]}
+    oracle = {"class": "tests.faults.oracle.OracleHandler", "path": os.environ["ORACLE"]}
     logging.config.dictConfig(
         {
             "version": 1,

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
-from tests.processes.oracle import EVENTS, logged, totals
-from tests.processes.programs import Programs, assert_silent
+from tests.faults.oracle import EVENTS, logged, totals
+from tests.faults.programs import Programs, assert_silent
 
 START = """
 import atexit, logging, os, signal, sys, threading, time
-from tests.processes.counted import *
+from tests.faults.counted import *
 """
 
 
@@ -209,7 +209,7 @@ def test_a_callback_that_runs_after_logging_shutdown_is_silent(programs: Program
 
 BY_HAND = """
 from ecl_logging import EventCountLogger
-from tests.processes.oracle import EVENTS, INTERVALS
+from tests.faults.oracle import EVENTS, INTERVALS
 group = {"events": EVENTS, "intervals": INTERVALS}
 """
 
@@ -259,7 +259,7 @@ def test_a_logger_that_is_made_at_the_very_end_counts(programs: Programs) -> Non
         """
 import atexit
 atexit.register(lambda: late())
-from tests.processes.counted import *
+from tests.faults.counted import *
 
 def late():
     groups = {GROUP: GROUPS[GROUP] | {"sync_interval": 60}}
