@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 from ecl_logging import batches
 from ecl_logging.batches import Interrupted
+from ecl_logging.confirmed import Confirmed
 from ecl_logging.stores.protocols import APPLIED, OTHER, Reply
 from tests.pending_counts import (
     HOUR,
@@ -323,7 +324,8 @@ class Accounting(RuleBasedStateMachine):
 
     @rule(events=st.integers(0, 5))
     def forget(self, events):
-        self.pending.forget_applied(min(events, self.pending.ledger.applied))
+        confirmed = Confirmed("a", 0.0, total=self.pending.ledger.applied)
+        self.pending.forget_applied(confirmed, max(0, confirmed.total - events))
 
     @rule(reason=st.sampled_from([None, "closed"]))
     def close(self, reason):
