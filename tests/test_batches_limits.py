@@ -98,6 +98,7 @@ def test_ids_declared_beforehand_stay_within_bounds_after_a_flood_of_others(monk
 
 
 @pytest.mark.alone
+@pytest.mark.once
 def test_merging_a_large_stretch_over_and_over_takes_no_time():
     """It was copied with every new stretch: 12 ms a record, on the thread that logs."""
     pending = pending_of()
