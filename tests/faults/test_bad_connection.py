@@ -50,8 +50,8 @@ def protocol() -> int:
 
 @pytest.fixture
 def store(empty_server: RedisServer, proxy: Proxy, protocol: int) -> Iterator[RedisStore]:
-    url = empty_server.url.replace(str(empty_server.port), str(proxy.port))
-    with contextlib.closing(open_store(f"{url}?socket_timeout=0.3&protocol={protocol}")) as store:
+    url = f"{proxy.url(empty_server.url)}?socket_timeout=0.3&protocol={protocol}"
+    with contextlib.closing(open_store(url)) as store:
         assert isinstance(store, RedisStore)
         yield store
 
@@ -144,8 +144,9 @@ def test_whichever_batch_it_is_that_is_lost(store, proxy, warnings_told, fate):
 @pytest.mark.fault("A1", "A2", "B13")
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("fate", [Fate.LOSE_REQUEST, Fate.LOSE_REPLY], ids=lambda fate: fate.name)
+@pytest.mark.usefixtures("warnings_told")
 def test_the_fault_meets_a_script_that_the_server_has_forgotten(
-    store, proxy, empty_server, warnings_told, fate, n
+    store, proxy, empty_server, fate, n
 ):
     """Then a batch is two requests: the script's name, then its text."""
     with contextlib.closing(empty_server.client()) as client:
