@@ -35,4 +35,4 @@ def obey() -> None:
             log_records(7)
             flush_until_done()
             print(json.dumps(event_count_logger().telemetry()), flush=True)
-        time.sleep(0.002)
+        time.sleep(0.02)

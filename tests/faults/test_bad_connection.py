@@ -102,7 +102,7 @@ def assert_all_counted_once(program: Program, logged: Counter[str]) -> None:
     [source] = program.store.sources("g")
     assert (source.source, source.number, source.total) == (
         program.sender.source,
-        program.sender._number,
+        program.sender._confirmed.number,
         sum(logged.values()),
     )
 
