@@ -10,23 +10,14 @@ import pytest
 
 from tests.faults.crew import Crew, Settled, cells
 from tests.faults.programs import Programs
-from tests.redis_servers import RedisServer, free_port, running
+from tests.redis_servers import RedisServer
 
 Fault = Callable[[RedisServer, Crew], None]
 
 
 @pytest.fixture
-def kept() -> tuple[str, ...]:
-    """The server's options: without them it keeps nothing on disk."""
-    return ()
-
-
-@pytest.fixture
-def server(tmp_path: Path, kept: tuple[str, ...]) -> Iterator[RedisServer]:
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    with running(folder, *kept, port=free_port()) as server:
-        yield server
+def server(own_server: RedisServer) -> RedisServer:
+    return own_server
 
 
 @pytest.fixture
@@ -68,7 +59,7 @@ def assert_counts_on(crew: Crew, before: Settled) -> None:
 
 
 @pytest.mark.fault("B1", "F5")
-@pytest.mark.parametrize("kept", [("--appendonly", "yes", "--appendfsync", "everysec")])
+@pytest.mark.parametrize("server_options", [("--appendonly", "yes", "--appendfsync", "everysec")])
 def test_a_server_that_writes_down_what_it_counts_may_be_killed_over_and_over(
     server: RedisServer, programs: Programs
 ) -> None:
