@@ -146,6 +146,31 @@ def test_it_may_forget_while_programs_are_between_two_sources(
     assert_counts_on(crew, settled)
 
 
+@pytest.mark.fault("B2", "B13")
+@pytest.mark.parametrize("loses", [is_flushed, is_swapped], ids=lambda fault: fault.__name__)
+def test_what_comes_back_after_it_was_told_as_lost_is_counted_once_all_the_same(
+    server: RedisServer, programs: Programs, loses: Fault
+) -> None:
+    """What was told can then be more than what is missing; it is never less."""
+    crew = crew_of(programs)
+    crew.count()
+    dump = server.keep_dump()
+    loses(server, crew)
+    crew.count()
+    assert assert_told_exactly(crew.settle()) > 0
+    if loses is is_swapped:
+        is_swapped(server, crew)
+    else:
+        server.kill()
+        server.restore(dump)
+    crew.count()
+    settled = crew.settle()
+
+    assert not settled.doubled()
+    assert 0 < max(settled.missing().values()) < settled.dropped()["server_forgot"]
+    assert_counts_on(crew, settled)
+
+
 @pytest.mark.fault("B2", "B13", control=True)
 @pytest.mark.parametrize("fault", [is_killed, is_set_back], ids=lambda fault: fault.__name__)
 def test_where_gaps_are_accepted_nobody_hears_of_what_was_lost(
