@@ -16,7 +16,7 @@ def count_all(program: Program, *, flushes: int) -> Counter[str]:
         for event_id, n in (("a", 1), (f"e{number}", 10)):
             program.log(event_id, n)
             logged[event_id] += n
-        for _ in range(100):
+        for _ in range(1000):
             if program.flush():
                 break
         else:
