@@ -163,7 +163,7 @@ def test_a_link_that_comes_and_goes_changes_no_count_and_is_not_stormed(
 def test_without_pauses_such_a_link_is_stormed(counted: Counted, link: Proxy) -> None:
     """Whoever flushes by hand tries at once."""
     counted.connections.clear()
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + 20
     with flapping(link):
         while len(counted.connections) <= 2 * MANY and time.monotonic() < end:
             log_records(1)
