@@ -119,7 +119,8 @@ def test_whichever_batch_it_is_that_is_lost(store, proxy, warnings_told, fate):
         assert program.ledger.applied == sum(logged.values())
         assert program.ledger.retries == 1
         [source] = [one for one in store.sources("g") if one.source == program.sender.source]
-        assert (source.number, source.total) == (20, sum(logged.values()))
+        assert source.number == program.sender._confirmed.number >= 20  # a minute may turn
+        assert source.total == sum(logged.values())
 
 
 @pytest.mark.fault("A1", "A2", "B13")
