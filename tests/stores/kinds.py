@@ -6,8 +6,8 @@ A new store joins by one entry in `KINDS`.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +41,15 @@ class Kind(Protocol):
     def empty(self) -> None:
         """Take away everything that was stored."""
 
+    def copied(self) -> Any:
+        """A copy of everything that is stored. No store has it open."""
+
+    def set_back(self, copy: Any) -> None:
+        """Have what such a copy has in the place of all that is stored. No store has it open."""
+
+    def buckets(self, group: str) -> Buckets:
+        """All buckets of a group, seen by nothing of ours."""
+
 
 class MemoryKind:
     def __init__(self, request: pytest.FixtureRequest) -> None:
@@ -58,6 +67,20 @@ class MemoryKind:
     def empty(self) -> None:
         self._store._tables = _MemoryTables()
 
+    def copied(self) -> _MemoryTables:
+        return self._store._tables  # which are replaced, and never changed
+
+    def set_back(self, copy: _MemoryTables) -> None:
+        self._store._tables = copy
+
+    def buckets(self, group: str) -> Buckets:
+        return {
+            (interval, start): cells
+            for (name, interval), buckets in self._store._tables.buckets.items()
+            for start, cells in buckets.items()
+            if name == group and cells
+        }
+
 
 class SqliteKind:
     def __init__(self, request: pytest.FixtureRequest) -> None:
@@ -74,7 +97,18 @@ class SqliteKind:
             )
 
     def empty(self) -> None:
-        self._path.unlink()
+        self._path.unlink(missing_ok=True)
+
+    def copied(self) -> bytes | None:
+        return self._path.read_bytes() if self._path.exists() else None
+
+    def set_back(self, copy: bytes | None) -> None:
+        self._path.unlink(missing_ok=True)
+        if copy is not None:
+            self._path.write_bytes(copy)
+
+    def buckets(self, group: str) -> Buckets:
+        return buckets_in_file(self._path, group) if self._path.exists() else {}
 
 
 class WalKind(SqliteKind):
@@ -93,6 +127,7 @@ class RedisKind:
         self._server: RedisServer = request.getfixturevalue("empty_server")
         self._client = self._server.client()
         request.addfinalizer(self._client.close)
+        self._passed = 0.0  # by the test's clock
 
     def open(self, clock: Clock) -> RedisStore:
         clock.on_change = self._pass_time
@@ -101,15 +136,42 @@ class RedisKind:
 
     def _pass_time(self, seconds: float) -> None:
         """Have the times to live of all keys pass with the test's clock."""
-        for key in self._client.scan_iter():
-            if (left := self._client.pttl(key)) > 0:
+        self._passed += seconds
+        keys = self._client.keys()
+        for key, left in zip(keys, self._of_each(keys, "pttl"), strict=True):
+            if left > 0:
                 self._client.pexpire(key, int(left - seconds * 1000))
+
+    def _of_each(self, keys: Iterable[str], question: str) -> list[Any]:
+        """What the server says of each key, in one look."""
+        with self._client.pipeline(transaction=True) as look:
+            for key in keys:
+                getattr(look, question)(key)
+            return look.execute()
 
     def spoil(self, interval: Interval, start: int, cell: str) -> None:
         self._client.hset(f"requests:{interval.text}:{start}", cell, "spoilt")
 
     def empty(self) -> None:
         self._client.flushall()
+
+    def copied(self) -> tuple[float, list[tuple[str, float, bytes]]]:
+        keys = self._client.keys()
+        with contextlib.closing(self._server.client(decode_responses=False)) as client:
+            dumped = [client.dump(key) for key in keys]
+        return self._passed, list(zip(keys, self._of_each(keys, "pttl"), dumped, strict=True))
+
+    def set_back(self, copy: tuple[float, list[tuple[str, float, bytes]]]) -> None:
+        at, entries = copy
+        self._client.flushall()
+        for key, left, dumped in entries:
+            if left <= 0:
+                self._client.restore(key, 0, dumped)
+            elif (still := int(left - (self._passed - at) * 1000)) > 0:
+                self._client.restore(key, still, dumped)
+
+    def buckets(self, group: str) -> Buckets:
+        return buckets_in_redis(self._client, group)
 
 
 class OldProtocolKind(RedisKind):
