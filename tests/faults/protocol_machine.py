@@ -306,7 +306,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         assert all(end <= self.clock() for end in ends)
         self.told += told
 
-    @rule(seconds=st.sampled_from([0.25, 1, 3, 5, 5, 8, 20, 60, 61, 300, 4000, -1, -7, -31, -90]))
+    @rule(seconds=st.sampled_from([1, 1, 3, 5, 5, 8, 20, 60, 61, 300, 4000, -1, -7, -31, -90]))
     def step_the_clock(self, seconds: float) -> None:
         self.clock.now += seconds
 
@@ -351,6 +351,9 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.forgotten()
 
     def forgotten(self) -> None:
+        # A definition's version has the time in it, in milliseconds. On a clock that stands still
+        # one from before could be one of another definition now; all other steps are of seconds.
+        self.clock.now += 0.02
         self.told = [(text, at) for text, at in self.told if at <= self.world.told.get(text, -1)]
         if self.held is not None:
             # Its program sends the same under another source: the store cannot know of both.
