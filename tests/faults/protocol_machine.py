@@ -359,8 +359,10 @@ class ProtocolMachine(RuleBasedStateMachine):
             # Its program sends the same under another source: the store cannot know of both.
             slot, batch = self.held
             under_way = self.books[slot].under_way
-            if under_way and under_way[0] == batch.token and (
-                self.programs[slot].sender.source != batch.source
+            if (
+                under_way
+                and under_way[0] == batch.token
+                and (self.programs[slot].sender.source != batch.source)
             ):
                 self.held = None
 
