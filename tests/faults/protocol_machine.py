@@ -212,6 +212,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         if fault == "away":
             assert not flushed or not was_pending
             return
+        self.every_bucket_is_as_it_must_be()
         assert flushed == (not has_failed)
         if flushed:
             assert books.left() == 0
@@ -372,7 +373,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     def every_bucket_is_as_it_must_be(self) -> None:
         found = self.kind.buckets("g")
         self.world.let_go(found, self.clock())
-        assert found == self.world.buckets
+        assert found == self.world.buckets, f"buckets: {found}, not {self.world.buckets}"
 
     @invariant()
     def every_finished_bucket_was_told_once(self) -> None:

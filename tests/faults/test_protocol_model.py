@@ -119,5 +119,5 @@ def test_without_the_check_of_numbers_the_machine_finds_a_wrong_count(
     run, monkeypatch, unprotected
 ):
     unprotected(monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="buckets: "):
         run("memory", 300, derandomize=True, phases=[Phase.generate])

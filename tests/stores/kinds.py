@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
