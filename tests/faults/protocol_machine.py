@@ -223,7 +223,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held is not None)
     @rule()
     def deliver_what_was_held(self) -> None:
-        slot, batch = self.held
+        _, batch = self.held
         self.held = None
         self.let_go()
         judged = self.judged.get(batch.token)
@@ -358,7 +358,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.told = [(text, at) for text, at in self.told if at <= self.world.told.get(text, -1)]
         if self.held is not None:
             # Its program sends the same under another source: the store cannot know of both.
-            slot, batch = self.held
+            _, batch = self.held
             under_way = self.books[slot].under_way
             if (
                 under_way
