@@ -358,7 +358,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.told = [(text, at) for text, at in self.told if at <= self.world.told.get(text, -1)]
         if self.held is not None:
             # Its program sends the same under another source: the store cannot know of both.
-            _, batch = self.held
+            slot, batch = self.held
             under_way = self.books[slot].under_way
             if (
                 under_way

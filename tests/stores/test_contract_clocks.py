@@ -272,3 +272,19 @@ def test_rotators_that_leave_no_note_would_each_tell_the_bucket(clock, monkeypat
     told = [one for _ in range(8) for one in store.rotate("g")]
 
     assert told == [Finished(SECOND, NOW - 1)] * 8
+
+
+@pytest.mark.fault("C1", "C3", control=True)
+def test_rotators_that_move_counts_would_lose_a_bucket_between_them(empty_server):
+    """As two masters of event_count_logger do, one of which comes late."""
+    from event_count_logger import EventCountLoggerMaster
+
+    groups = {"g": {"events": ["a"], "intervals": ["1s"]}}
+    master = EventCountLoggerMaster(groups, empty_server.seed_config, log_level="ERROR")
+    group = master["g"]
+    group.log("a", 7)
+    master._process("g", "1s")
+    assert group.get_counts("1s") == {"a": 7}
+    master._process("g", "1s")
+
+    assert group.get_counts("1s") == {"a": 0}
