@@ -22,16 +22,19 @@ from tests.redis_servers import RedisServer
 
 INTERVALS = ["1s", "3s", "366d"]  # one that hardly ever ends, for ecl-read to be compared by
 
-# About 5 seconds, so that four buckets of 1s are over in the midst of it.
 PROGRAM = f"""
+import os
 import time
 from tests.faults.counted import *
 
 configure({{GROUP: {{"events": EVENTS, "intervals": {INTERVALS}, "history": 600}}}})
-for _ in range(100):
+for _ in range(int(os.environ["ROUNDS"])):
     log_records(10)
     time.sleep(0.05)
 """
+
+LONG = 100  # rounds: about 5 seconds, so that four buckets of 1s are over in the midst of it
+SHORT = 25
 
 FINISHED = re.compile(rf"rotated {GROUP} (?:1s|3s|366d) \d+")
 
@@ -59,7 +62,8 @@ def seconds_rotated(rotators: list[Started]) -> int:
 def test_ecl_read_answers_the_same_with_any_number_of_rotators(
     programs: Programs, how_many: int
 ) -> None:
-    program = programs.start(PROGRAM)
+    rounds = LONG if how_many else SHORT
+    program = programs.start(PROGRAM, ROUNDS=str(rounds))
     wait_until(lambda: len(logged(programs.oracle)) > 0)
     rotators = [start_rotator(programs) for _ in range(how_many)]
     if rotators:
@@ -71,9 +75,9 @@ def test_ecl_read_answers_the_same_with_any_number_of_rotators(
     for number, rotator in enumerate(rotators):
         was_killed = number == 2
         assert_silent(rotator.end(), status=-signal.SIGKILL if was_killed else 0)
-    assert len(logged(programs.oracle)) == 1000
+    assert len(logged(programs.oracle)) == 10 * rounds
     assert programs.stored() == programs.expected(INTERVALS)
-    assert read(programs) == "".join(f"{event_id}:100\n" for event_id in EVENTS)
+    assert read(programs) == "".join(f"{event_id}:{rounds}\n" for event_id in EVENTS)
     lines = rotated(rotators)
     assert len(lines) == len(set(lines))
     assert all(FINISHED.fullmatch(line) for line in lines)
@@ -132,7 +136,7 @@ def test_rotators_that_start_before_there_is_a_store_begin_with_it(
 ) -> None:
     file = [str(config_file(programs))] if knows_the_group else []
     rotator = programs.start_command("-W", "error", "-m", "ecl_logging.tools.rotate", "-v", *file)
-    program = programs.start(PROGRAM)
+    program = programs.start(PROGRAM, ROUNDS=str(SHORT))
     wait_until(lambda: seconds_rotated([rotator]) >= 2)
     rotator.send(signal.SIGTERM)
 
@@ -167,7 +171,7 @@ def test_every_bucket_is_printed_as_json_when_all_of_it_is_there(programs: Progr
         programs.start_command("-W", "error", "-m", "ecl_logging.tools.rotate", "--json")
         for _ in range(2)
     ]
-    assert_silent(programs.start(PROGRAM).end())
+    assert_silent(programs.start(PROGRAM, ROUNDS=str(LONG)).end())
     stored = {start: cells for (text, start), cells in programs.stored().items() if text == "1s"}
     wait_until(lambda: max(stored) in printed_seconds(rotators))
     for rotator in rotators:
@@ -222,7 +226,7 @@ def test_the_first_seeds_last_cells_equal_the_bucket_at_their_start(
 ) -> None:
     """At any moment while programs count, and while rotators come, go, and stand still."""
     programs = Programs(tmp_path, empty_server)
-    counting = [programs.start(PROGRAM) for _ in range(2)]
+    counting = [programs.start(PROGRAM, ROUNDS=str(LONG)) for _ in range(2)]
     rotators = [start_rotator(programs) for _ in range(3)]
     seen: set[str] = set()
     with contextlib.closing(empty_server.client()) as client:
