@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import threading
-from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ecl_logging.intervals import Interval
-from ecl_logging.stores.protocols import Batch, Definition, Reply, Store
-from ecl_logging.validation import check_groups
+from ecl_logging.stores.protocols import Batch, Definition, Store
 from tests.conftest import Clock
-from tests.faults.protocol_model import Books, Group, World
-from tests.faulty_stores import FlakyStore
+from tests.faults.protocol_lines import Arrivals, Line, copy_of, definition_of, group_of
+from tests.faults.protocol_model import Books, World
 from tests.programs import Program
 from tests.stores.kinds import Kind
 from tests.stores.programs import NOW
@@ -36,60 +32,6 @@ RECORDS = st.lists(
     min_size=1,
     max_size=3,
 )
-
-
-class Line(FlakyStore):
-    """One program's line to the store, which tells the model what passes."""
-
-    def __init__(self, store: Store, machine: ProtocolMachine, slot: int) -> None:
-        super().__init__(store)
-        self.machine, self.slot = machine, slot
-        self.fault, self.at = "", 0  # what is to happen, and to which batch of the next flush
-        self.has_failed = False
-
-    def expect(self, fault: str, at: int) -> None:
-        self.fault, self.at, self.has_failed = fault, at, False
-        self.is_away = fault == "away"
-
-    def define(self, wanted: Definition, **options: Any) -> Definition:
-        self._reach()
-        self.machine.let_go()
-        definition = super().define(wanted, **options)
-        self.machine.world.define(group_of(wanted), replace=False)
-        self.machine.hears_definition(self.slot, definition)
-        return definition
-
-    def definition(self, group: str, **options: Any) -> Definition | None:
-        definition = super().definition(group, **options)
-        if definition is not None:
-            self.machine.hears_definition(self.slot, definition)
-        return definition
-
-    def apply(self, batch: Batch, **options: Any) -> Reply:
-        machine = self.machine
-        machine.sends(self.slot, batch)
-        fault, self.at = self.fault if self.at == 0 else "", self.at - 1
-        self.lose_requests = int(fault in {"lost request", "held"})
-        self.lose_replies = int(fault == "lost reply")
-        self.repeat_requests = fault == "repeated"
-        self.has_failed |= bool(self.lose_requests or self.lose_replies)
-        if fault in {"held", "copied"}:
-            machine.hold(self.slot, batch)
-        if not self.lose_requests:
-            machine.let_go()
-        reply = super().apply(batch, **options)
-        machine.hears_reply(self.slot, batch)
-        return reply
-
-
-class Arrivals(FlakyStore):
-    """The store's own end of all lines."""
-
-    machine: ProtocolMachine
-
-    def apply(self, batch: Batch, **options: Any) -> Reply:
-        self.machine.arrives(batch)
-        return super().apply(batch, **options)
 
 
 class ProtocolMachine(RuleBasedStateMachine):
@@ -242,6 +184,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             case "start":
                 self.start(slot, CONFIGURATIONS[choice % len(CONFIGURATIONS)])
             case "fork":
+                self.busy(other, choice)
                 self.fork(other, slot)
             case "copy":
                 self.go_on_from_a_copy(other, slot)
@@ -256,6 +199,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         """By the steady clocks only; a program that counts again does so with a new source."""
         if self.days[0] < 5:  # in six, batches of unknown outcome are given up
             self.days[0] += 1
+
+    def busy(self, slot: int, how: int) -> None:
+        """Have a program something pending, or something under way."""
+        if how:
+            self.log(slot, [("a", how, 0)])
+        if how > 2:
+            self.flush(slot, "lost reply" if how > 4 else "lost request")
 
     def fork(self, parent: int, slot: int) -> None:
         """A program's child, in the place of one that was killed, or of the program itself."""
@@ -279,13 +229,11 @@ class ProtocolMachine(RuleBasedStateMachine):
     # --- the store
 
     @rule(
-        what=st.sampled_from(["rotate", "rotate", "define", "replace", "master"]),
+        what=st.sampled_from(["define", "replace", "master"]),
         choice=st.integers(0, len(CONFIGURATIONS) - 1),
     )
     def see_to_the_store(self, what: str, choice: int) -> None:
         match what:
-            case "rotate":
-                self.rotate()
             case "define" | "replace":
                 self.define(CONFIGURATIONS[choice], what == "replace")
             case "master":
@@ -297,6 +245,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.store.define(wanted, replace=replace)
         self.world.define(group_of(wanted), replace=replace)
 
+    @rule()
     def rotate(self) -> None:
         self.let_go()
         told = [(one.interval.text, one.start) for one in self.store.rotate("g")]
@@ -403,38 +352,3 @@ class ProtocolMachine(RuleBasedStateMachine):
             assert program.ledger.applied == self.books[slot].in_store(self.world)
         self.every_bucket_is_as_it_must_be()
         self.every_programs_books_are_right()
-
-
-def group_of(definition: Definition) -> Group:
-    return Group(
-        {interval.text: interval.seconds for interval in definition.intervals},
-        definition.events,
-        definition.history,
-        definition.max_events,
-    )
-
-
-def definition_of(keys: dict[str, Any]) -> Definition:
-    config = check_groups({"g": keys})["g"]
-    return Definition(
-        "g",
-        config.intervals,
-        frozenset(config.events),
-        config.history,
-        config.max_events,
-        cur_last_keys=config.cur_last_keys,
-    )
-
-
-def copy_of(original: Program, program: Program) -> None:
-    """Make a program a copy of another, with all that it has in memory."""
-    _copy_fields(original.pending, program.pending)
-    _copy_fields(original.sender, program.sender, but={"_pending", "_store", "_outage"})
-    _copy_fields(original.sender.definition, program.sender.definition, but={"_pending", "_store"})
-
-
-def _copy_fields(source: object, target: object, but: Iterable[str] = ()) -> None:
-    for name, value in vars(source).items():
-        is_lock = isinstance(value, type(threading.RLock()))
-        if name not in but and not is_lock and name not in {"definition", "_warn"}:
-            setattr(target, name, copy.deepcopy(value))

@@ -63,6 +63,7 @@ def counted_in(programs: Programs, zone: str, night: str) -> dict[str, object]:
     return json.loads(ended.out)
 
 
+@pytest.mark.once
 @pytest.mark.fault("C10")
 @pytest.mark.parametrize("night", NIGHTS)
 def test_buckets_are_the_same_in_every_zone_on_the_night_when_clocks_change(
@@ -78,6 +79,7 @@ def test_buckets_are_the_same_in_every_zone_on_the_night_when_clocks_change(
     assert found["finished"] == counted_in(programs, "UTC", night)["finished"]
 
 
+@pytest.mark.once
 @pytest.mark.fault("C10", control=True)
 @pytest.mark.parametrize(("night", "in_an_hour"), [("hour twice", 12), ("hour missing", 6)])
 def test_by_the_clock_on_the_wall_an_hour_would_be_two_or_none(
