@@ -18,7 +18,7 @@ from tests.conftest import Clock
 from tests.faults.protocol_machine import ProtocolMachine
 from tests.stores.kinds import KINDS
 
-EXAMPLES = {"memory": 120, "sqlite": 25, "redis": 40}
+EXAMPLES = {"memory": 100, "sqlite": 20, "redis": 30}
 STORES = [
     pytest.param("memory", marks=pytest.mark.once),
     pytest.param("sqlite", marks=pytest.mark.once),
