@@ -2,7 +2,7 @@
 
 A store that was emptied, or set back to an older copy, knows less than it had confirmed. A gap
 shows that for the source that counts at the time. Sources that were used before it show nothing by
-themselves, so a new source, before its first batch, has the store asked about them.
+themselves, so a new source, after its first batch, has the store asked about them.
 """
 
 from __future__ import annotations

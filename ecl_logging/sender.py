@@ -81,6 +81,7 @@ class Sender:
         self._is_advised = False
         self._advice: str | None = None  # what the store's place puts at risk; not told yet
         self._past = PastSources()
+        self._must_ask = False  # the store about them
         self._lost_untold = 0  # events that the store had confirmed
         self._confirmed = Confirmed(secrets.token_hex(16), elapsed())
 
@@ -91,6 +92,7 @@ class Sender:
 
     def _draw_source(self) -> None:
         self._past.add(self._confirmed)
+        self._must_ask = True
         self._confirmed = Confirmed(secrets.token_hex(16), elapsed())
 
     def give_up(self) -> None:
@@ -139,7 +141,7 @@ class Sender:
         try:
             # First, so that the store's definition decides how arrivals are cut.
             has_answered = self.definition.define_if_due(deadline)
-            if self._pending.drain() or self._under_way:
+            if self._pending.drain() or self._under_way or self._is_to_ask():
                 self._send_all(deadline)
                 has_answered = True
         except Interrupted:
@@ -173,10 +175,10 @@ class Sender:
             self._settle(under_way, reply)
             if reply.version != self.definition.version:
                 self.definition.follow(deadline)
+        if self._is_to_ask():
+            self._ask_of_past_sources(deadline)
 
     def _send(self, under_way: _UnderWay, deadline: Deadline) -> Reply:
-        if under_way.batch.number == 1 and under_way.first_sent is None:
-            self._ask_of_past_sources(deadline)
         reply = self._send_once(under_way, deadline)
         for _ in range(2):
             if reply.status != UNDEFINED:
@@ -184,7 +186,6 @@ class Sender:
             under_way.first_sent = None  # nothing was written
             self._forget(self._past.beyond(), 0)  # as everything of the group
             self.definition.define(deadline)
-            self._ask_of_past_sources(deadline)
             reply = self._send_once(under_way, deadline)
         raise StoreError(f"{self._store().shown}: forgets group definitions at once")
 
@@ -254,12 +255,21 @@ class Sender:
             if reply.other:
                 self._note_cap(batch)
 
+    def _is_to_ask(self) -> bool:
+        """Whether a new source is to have the store asked about those before it.
+
+        After its first batch, not before: what the store forgets later than that, the source
+        sees by a gap, and what it has forgotten until then, the answers say.
+        """
+        return self._must_ask and self._confirmed.number > 0
+
     def _ask_of_past_sources(self, deadline: Deadline) -> None:
         """Find out what the store has lost of what earlier sources have counted."""
         for used in self._past.to_ask(elapsed()):
             asked = question(self._group, used.source)
             reply = self._store().apply(asked, timeout=deadline.for_one_step())
             self._forget(used, reply.total)
+        self._must_ask = False
 
     def _forget(self, confirmed: Confirmed, still: int) -> None:
         """The store knows only so many events of those that it had confirmed."""

@@ -33,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="of what tests draw at random; each prints its own")
+    parser.addoption(
+        "--depth", type=int, default=1, help="so many times more, of what is tried at random"
+    )
 
 
 def pytest_report_header() -> str:

@@ -66,9 +66,9 @@ class RedisServer:
         """The same server in the words of event_count_logger's configuration files."""
         return {"host": "127.0.0.1", "port": self._port, "db": 0, "password": CANARY}
 
-    def client(self) -> redis.Redis:
+    def client(self, *, decode_responses: bool = True) -> redis.Redis:
         """A connection for the test itself, to look at keys and to do what others may do."""
-        return redis.Redis.from_url(self.url, decode_responses=True)
+        return redis.Redis.from_url(self.url, decode_responses=decode_responses)
 
     def start(self) -> RedisServer:
         with (self._folder / "log").open("ab") as log:

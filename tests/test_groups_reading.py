@@ -61,6 +61,7 @@ def test_an_id_that_was_never_counted_reads_0(requests):
     assert requests.get_current_count("unheard", "1m") == 0
 
 
+@pytest.mark.fault("C5")
 def test_history_is_oldest_first_with_zeros_in_gaps(requests, clock):
     requests.log("req1")
     clock.now += 120

@@ -78,6 +78,7 @@ def test_a_bucket_begins_at_a_multiple_of_its_length(second, start):
     assert Interval.parse("5m").start_of(second) == start
 
 
+@pytest.mark.fault("C10")
 def test_a_day_is_the_day_of_utc():
     noon = datetime.datetime(2026, 11, 22, 12, tzinfo=datetime.UTC)
     midnight = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)

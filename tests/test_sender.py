@@ -512,6 +512,57 @@ def test_a_store_that_was_emptied_during_a_quiet_day_is_told_though_others_count
     assert warnings_told == ["group g: the store has lost 100 counts that it had confirmed"]
 
 
+def lose_one(store: FlakyStore, *, is_question: bool) -> None:
+    """Lose the next request of one kind: that of a batch, or a question about a source."""
+    apply = store.apply
+
+    def apply_unless_lost(batch, **options):
+        if (not batch.counts) == is_question:
+            store.apply = apply
+            store.lose_requests = 1
+        return apply(batch, **options)
+
+    store.apply = apply_unless_lost
+
+
+def with_a_new_source(store: FlakyStore, clock: Clock, machine_time: Clock) -> Program:
+    """A program whose 100 events are those of an earlier source, with one more to send."""
+    program = Program(store, clock)
+    program.log("a", 100)
+    program.flush()
+    machine_time.now += RENEW_SECONDS + 1
+    program.log("a", 1)
+    return program
+
+
+def test_a_store_that_is_emptied_while_a_sources_first_batch_is_under_way_is_told(
+    clock, machine_time, warnings_told
+):
+    """So the store is asked about earlier sources when the new one is known to it, not before."""
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = with_a_new_source(store, clock, machine_time)
+    lose_one(store, is_question=False)
+    assert not program.flush()
+    emptied(store, clock)
+    with_another_program(store, clock)
+    assert program.flush()
+
+    assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 100})
+
+
+def test_a_question_that_was_lost_is_asked_with_the_next_flush(clock, machine_time, warnings_told):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = with_a_new_source(store, clock, machine_time)
+    emptied(store, clock)
+    with_another_program(store, clock)
+    lose_one(store, is_question=True)
+    assert not program.flush()
+    assert (program.ledger.applied, dropped(program)) == (101, {})
+
+    assert program.flush()
+    assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 100})
+
+
 def test_a_source_that_the_store_forgets_by_right_is_not_taken_for_a_loss(
     clock, machine_time, warnings_told
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ecl_logging.definitions import SharedDefinition
 from ecl_logging.stores.memory import MemoryStore
 from tests.faulty_stores import FlakyStore
 from tests.programs import Program
@@ -14,6 +15,7 @@ def store(clock):
     return FlakyStore(MemoryStore(clock=clock))
 
 
+@pytest.mark.fault("C9")
 def test_two_programs_count_in_the_union_of_what_they_say(store, clock, warnings_told):
     first = Program(store, clock, events=["a"], intervals=["1m"], history=10, max_events=50)
     second = Program(store, clock, events=["b"], intervals=["5m"], history=20, max_events=5)
@@ -27,6 +29,7 @@ def test_two_programs_count_in_the_union_of_what_they_say(store, clock, warnings
     assert (union.history, union.max_events) == (20, 50)
 
 
+@pytest.mark.fault("C9")
 def test_the_second_program_is_warned_once(store, clock, warnings_told):
     Program(store, clock, intervals=["1m"], history=10).define()
     second = Program(store, clock, intervals=["5m"], history=20, events=["b"])
@@ -52,7 +55,8 @@ def test_programs_that_agree_are_not_warned(store, clock, warnings_told):
     assert warnings_told == []
 
 
-def test_both_follow_within_one_flush(store, clock, warnings_told):
+def count_by_turns(store, clock) -> Program:
+    """Two programs of different intervals count; the first came before the second."""
     first = Program(store, clock, intervals=["1m"])
     first.log("a")
     first.flush()
@@ -60,10 +64,29 @@ def test_both_follow_within_one_flush(store, clock, warnings_told):
     for program in (second, first, second, first):
         program.log("a")
         program.flush()
+    return first
+
+
+@pytest.mark.fault("C9")
+def test_both_follow_within_one_flush(store, clock, warnings_told):
+    first = count_by_turns(store, clock)
 
     for batch in store.applied[-2:]:
         assert [interval.text for interval in batch.intervals] == ["1m", "5m"]
         assert batch.version == store.definition("g").version
+    # Of the second, what came before it knew of the shorter interval is in the longer one only; of
+    # the first, what came before the longer one, and the flush that told of it, in the shorter.
+    assert (first.stored(interval="1m"), first.stored(interval="5m")) == ({"a": 4}, {"a": 3})
+
+
+@pytest.mark.fault("C9", control=True)
+def test_programs_that_do_not_follow_would_not_count_in_each_others_intervals(
+    store, clock, warnings_told, monkeypatch
+):
+    monkeypatch.setattr(SharedDefinition, "follow", lambda *_: None)
+    first = count_by_turns(store, clock)
+
+    assert (first.stored(interval="1m"), first.stored(interval="5m")) == ({"a": 4}, {"a": 2})
 
 
 def test_counts_from_before_the_definition_was_known_land_in_its_intervals_too(

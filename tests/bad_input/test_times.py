@@ -112,6 +112,7 @@ def test_a_time_without_end_counts_now_and_is_reported(counted, created):
     assert (books["applied"], books["late"], books["ahead"]) == (3, 0, 3)
 
 
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize(
     ("seconds", "in_minute", "in_day", "late", "ahead"),
     [

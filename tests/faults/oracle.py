@@ -82,9 +82,14 @@ def buckets_in_file(path: Path, group: str = GROUP) -> Buckets:
 def buckets_in_redis(client: redis.Redis, group: str = GROUP) -> Buckets:
     """All buckets of a group on a server, `@` cells included, by plain commands."""
     buckets: Buckets = {}
-    for key in client.scan_iter(f"{group}:*"):
-        if match := re.fullmatch(rf"{group}:(\w+):(\d+)", key):
-            cells = client.hgetall(key)
+    keys = client.keys(f"{group}:*")
+    matches = [match for key in keys if (match := re.fullmatch(rf"{group}:(\w+):(\d+)", key))]
+    with client.pipeline(transaction=False) as look:
+        for match in matches:
+            look.hgetall(match[0])
+        found = look.execute()
+    for match, cells in zip(matches, found, strict=True):
+        if cells:  # it may have gone in between
             counts = {event_id: int(count) for event_id, count in cells.items()}
             buckets[match[1], int(match[2])] = counts
     return buckets

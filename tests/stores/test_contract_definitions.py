@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Definition
 from tests.stores.programs import (
@@ -67,6 +69,7 @@ def test_events_and_measures_are_united(store):
     assert united.measures == {"latency", "size"}
 
 
+@pytest.mark.fault("C9")
 def test_intervals_are_united_in_the_order_in_which_they_came(store):
     store.define(dataclasses.replace(REQUESTS, intervals=(FIVE_MINUTES, FIVE_SECONDS)))
     united = store.define(dataclasses.replace(REQUESTS, intervals=(HOUR, FIVE_SECONDS)))

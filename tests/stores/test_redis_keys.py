@@ -13,7 +13,7 @@ from ecl_logging.addresses import parse_address
 from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.redis.store import RedisStore
-from tests.stores.conftest import RedisKind
+from tests.stores.kinds import RedisKind
 from tests.stores.programs import FIVE_SECONDS, NOW, REQUESTS, Program, cells
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import redis
 
-from tests.stores.conftest import RedisKind
+from tests.stores.kinds import RedisKind
 from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program
 
 AUTO = dataclasses.replace(REQUESTS, events=frozenset({"req1", "error"}))
