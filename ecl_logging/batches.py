@@ -27,6 +27,7 @@ from ecl_logging.stores.protocols import Reply
 from ecl_logging.stretches import Frozen, Stretch, Stretches
 
 if TYPE_CHECKING:
+    from ecl_logging.confirmed import Confirmed
     from ecl_logging.intervals import Interval
 
 __all__ = ["DROP_REASONS", "Ledger", "PendingCounts"]
@@ -246,11 +247,13 @@ class PendingCounts:
             self.ledger.dropped[reason] += frozen.events
             return frozen.events
 
-    def forget_applied(self, events: int) -> None:
-        """The store has lost this many events that it had acknowledged."""
+    def forget_applied(self, confirmed: Confirmed, still: int) -> None:
+        """The store knows only so many of the events that it had confirmed of a source."""
         with unless_mine(self._lock):
-            self.ledger.applied -= events
-            self.ledger.dropped["server_forgot"] += events
+            ledger, lost = self.ledger, confirmed.total - still
+            ledger.applied -= lost
+            ledger.dropped["server_forgot"] += lost
+            confirmed.total = still
 
     def sent_again(self) -> None:
         """A batch is sent once more."""

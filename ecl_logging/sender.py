@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ecl_logging.batches import PendingCounts
+from ecl_logging.confirmed import UNKNOWN_SECONDS, Confirmed, PastSources
 from ecl_logging.deadlines import Deadline, OutOfTime, elapsed
 from ecl_logging.definitions import SharedDefinition
 from ecl_logging.errors import StoreError, StoreUnavailable
@@ -27,12 +28,12 @@ from ecl_logging.stores.protocols import (
     Reply,
     Store,
     events_in,
+    question,
 )
 
 __all__ = ["Sender", "flushing_threads"]
 
 RENEW_SECONDS = 86400.0  # a source that was silent for so long is replaced
-UNKNOWN_SECONDS = 6 * 86400.0  # stores remember silent sources for a week
 _MAX_TOLD = 100  # warnings of one kind
 
 flushing_threads: set[int] = set()
@@ -43,7 +44,6 @@ flushing_threads: set[int] = set()
 class _UnderWay:
     batch: Batch
     first_sent: float | None = None  # elapsed(); from then on it may have been applied
-    was_undefined: bool = False  # the store did not know the group: it may have lost everything
 
 
 class Sender:
@@ -80,15 +80,18 @@ class Sender:
         self._news: list[str] = []
         self._is_advised = False
         self._advice: str | None = None  # what the store's place puts at risk; not told yet
-        self._earlier = self._total = 0
-        self._draw_source()
+        self._past = PastSources()
+        self._lost_untold = 0  # events that the store had confirmed
+        self._confirmed = Confirmed(secrets.token_hex(16), elapsed())
+
+    @property
+    def source(self) -> str:
+        """The source that counts here at present."""
+        return self._confirmed.source
 
     def _draw_source(self) -> None:
-        source, now = secrets.token_hex(16), elapsed()
-        self.source, self._last_reply = source, now
-        self._number = 0  # of the last batch that was acknowledged
-        self._earlier += self._total  # what the store has counted for sources before this one
-        self._total = 0  # and for this one
+        self._past.add(self._confirmed)
+        self._confirmed = Confirmed(secrets.token_hex(16), elapsed())
 
     def give_up(self) -> None:
         """Forget the batch under way, whose events have been booked as dropped."""
@@ -172,13 +175,16 @@ class Sender:
                 self.definition.follow(deadline)
 
     def _send(self, under_way: _UnderWay, deadline: Deadline) -> Reply:
+        if under_way.batch.number == 1 and under_way.first_sent is None:
+            self._ask_of_past_sources(deadline)
         reply = self._send_once(under_way, deadline)
         for _ in range(2):
             if reply.status != UNDEFINED:
                 return reply
             under_way.first_sent = None  # nothing was written
-            under_way.was_undefined = True
+            self._forget(self._past.beyond(), 0)  # as everything of the group
             self.definition.define(deadline)
+            self._ask_of_past_sources(deadline)
             reply = self._send_once(under_way, deadline)
         raise StoreError(f"{self._store().shown}: forgets group definitions at once")
 
@@ -198,7 +204,7 @@ class Sender:
             raise
 
     def _next_batch(self) -> _UnderWay | None:
-        if elapsed() - self._last_reply > RENEW_SECONDS:
+        if elapsed() - self._confirmed.at > RENEW_SECONDS:
             self._draw_source()
         definition = self.definition.stored
         if definition is None or (frozen := self._pending.freeze()) is None:
@@ -206,8 +212,8 @@ class Sender:
         batch = Batch(
             group=self._group,
             source=self.source,
-            number=self._number + 1,
-            total=self._total + events_in(frozen.counts),
+            number=self._confirmed.number + 1,
+            total=self._confirmed.total + events_in(frozen.counts),
             version=definition.version,
             start=frozen.start,
             intervals=frozen.intervals_among(definition.intervals),
@@ -231,8 +237,8 @@ class Sender:
 
     def _settle(self, under_way: _UnderWay, reply: Reply) -> None:
         batch = under_way.batch
-        self._note_what_is_lost(under_way, reply)
         if reply.status == GAP:
+            self._forget(self._confirmed, reply.total)
             self._send_as_first(batch)
         elif reply.status == DUPLICATE and reply.token != batch.token:
             # Another process goes on from a copy of this one, as after a restored snapshot
@@ -240,29 +246,26 @@ class Sender:
             self._send_as_first(batch)
         else:
             self._pending.acknowledge(reply)
-            self._number, self._total = batch.number, batch.total - reply.dropped
-            self._last_reply = elapsed()
+            total = batch.total - reply.dropped
+            self._confirmed = Confirmed(batch.source, elapsed(), batch.number, total)
             self._under_way = None
             for cell in reply.bad_cells:
                 self._note_once("cell", f"cell {cell!r} holds no number that can be added to")
             if reply.other:
                 self._note_cap(batch)
 
-    def _note_what_is_lost(self, under_way: _UnderWay, reply: Reply) -> None:
-        """Report what the store had confirmed, and knows no more."""
-        forgotten = 0
-        if reply.status == GAP:
-            forgotten = max(0, self._total - reply.total)
-            self._total -= forgotten
-        is_new_there = reply.number == (0 if reply.status == GAP else 1)
-        if under_way.was_undefined and is_new_there:
-            # It knows neither the group nor the source: all is gone.
-            forgotten += self._earlier
-            self._earlier = 0
-        under_way.was_undefined = False
-        if forgotten:
-            self._pending.forget_applied(forgotten)
-            self._note(f"the store has lost {forgotten} counts that it had confirmed")
+    def _ask_of_past_sources(self, deadline: Deadline) -> None:
+        """Find out what the store has lost of what earlier sources have counted."""
+        for used in self._past.to_ask(elapsed()):
+            asked = question(self._group, used.source)
+            reply = self._store().apply(asked, timeout=deadline.for_one_step())
+            self._forget(used, reply.total)
+
+    def _forget(self, confirmed: Confirmed, still: int) -> None:
+        """The store knows only so many events of those that it had confirmed."""
+        if still < confirmed.total:
+            self._lost_untold += confirmed.total - still
+            self._pending.forget_applied(confirmed, still)
 
     def _send_as_first(self, batch: Batch) -> None:
         """Give the batch to a new source, as its number 1."""
@@ -320,8 +323,11 @@ class Sender:
         except Interrupted:
             return
         news, self._news = self._news, []
+        lost, self._lost_untold = self._lost_untold, 0
         advice, self._advice = self._advice, None
         news += [f"an event {reason}; it is counted as @invalid" for reason in reasons]
+        if lost:
+            news.append(f"the store has lost {lost} counts that it had confirmed")
         if blurred:
             news.append(
                 f"memory for pending counts is full: {blurred} counts went to a later interval"

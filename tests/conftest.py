@@ -85,7 +85,7 @@ def warnings_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 @pytest.fixture
 def amid_a_minute() -> None:
     """For tests that count by the real clock and read the current minute: it lasts a while."""
-    while time.time() % 60 > 50:
+    while time.time() % 60 > 54:
         time.sleep(0.1)
 
 

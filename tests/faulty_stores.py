@@ -9,7 +9,17 @@ from typing import Any
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.stores.protocols import Batch, Bucket, Definition, Finished, Reply, Source, Store
+from ecl_logging.stores.protocols import (
+    APPLIED,
+    DUPLICATE,
+    Batch,
+    Bucket,
+    Definition,
+    Finished,
+    Reply,
+    Source,
+    Store,
+)
 
 
 class FlakyStore:
@@ -45,7 +55,8 @@ class FlakyStore:
         if self.repeat_requests:
             self.inner.apply(batch, **options)
         reply = self.inner.apply(batch, **options)
-        self.applied.append(batch)
+        if reply.status in {APPLIED, DUPLICATE}:
+            self.applied.append(batch)
         if self.lose_replies:
             self.lose_replies -= 1
             raise StoreUnavailable("memory://: Connection reset by peer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -60,5 +61,4 @@ class Program:
 
     def continue_as(self, other: Program) -> None:
         """Go on as a copy of another program, as when a snapshot of its machine is restored."""
-        for name in ("source", "_number", "_total"):
-            setattr(self.sender, name, getattr(other.sender, name))
+        self.sender._confirmed = dataclasses.replace(other.sender._confirmed)

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 from ecl_logging import batches
 from ecl_logging.batches import Interrupted
+from ecl_logging.confirmed import Confirmed
 from ecl_logging.stores.protocols import APPLIED, OTHER, Reply
 from tests.pending_counts import (
     HOUR,
@@ -97,6 +98,7 @@ def test_ids_declared_beforehand_stay_within_bounds_after_a_flood_of_others(monk
 
 
 @pytest.mark.alone
+@pytest.mark.once
 def test_merging_a_large_stretch_over_and_over_takes_no_time():
     """It was copied with every new stretch: 12 ms a record, on the thread that logs."""
     pending = pending_of()
@@ -323,7 +325,8 @@ class Accounting(RuleBasedStateMachine):
 
     @rule(events=st.integers(0, 5))
     def forget(self, events):
-        self.pending.forget_applied(min(events, self.pending.ledger.applied))
+        confirmed = Confirmed("a", 0.0, total=self.pending.ledger.applied)
+        self.pending.forget_applied(confirmed, max(0, confirmed.total - events))
 
     @rule(reason=st.sampled_from([None, "closed"]))
     def close(self, reason):

@@ -161,6 +161,7 @@ BOMB = f"a: {ALIASES}\n" + "".join(
 )
 
 
+@pytest.mark.once
 def test_aliases_of_aliases_of_aliases_are_told_at_once():
     """A billion items, if each were looked at."""
     with stopped_after(10):
@@ -179,6 +180,7 @@ def test_a_mapping_that_holds_itself_is_told():
         config_from({"groups": {"g": groups}})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "text", ["groups: {g: {events: [2026-13-45]}}", "groups: !!int many", "groups: " + "[" * 5000]
 )

@@ -43,7 +43,7 @@ LAYERS = [
     ["validation"],
     ["config"],
     ["stores"],
-    ["stretches", "batches", "outage", "definitions", "sender"],
+    ["confirmed", "stretches", "batches", "outage", "definitions", "sender"],
     ["ticker", "lifetime", "patience", "retirement", "flusher", "views"],
     ["counter"],
     ["event_group", "rotations", "fields"],

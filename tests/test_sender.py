@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from ecl_logging import sender
 from ecl_logging.addresses import parse_address
 from ecl_logging.batches import Ledger
+from ecl_logging.confirmed import UNKNOWN_SECONDS
 from ecl_logging.deadlines import elapsed
 from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
-from ecl_logging.sender import RENEW_SECONDS, UNKNOWN_SECONDS
+from ecl_logging.sender import RENEW_SECONDS
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.stores.protocols import Definition
+from ecl_logging.stores.protocols import SOURCE_SECONDS, Definition
 from ecl_logging.stores.redis.store import RedisStore
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import Clock, wait_until
@@ -450,6 +452,103 @@ def test_a_store_that_was_emptied_during_a_quiet_day_is_told(clock, machine_time
     program.flush()
 
     assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 100})
+
+
+def with_another_program(store: FlakyStore, clock: Clock) -> None:
+    """The other one makes the group known again, before this one has a word with the store."""
+    other = Program(store, clock)
+    other.log("b")
+    assert other.flush()
+
+
+@pytest.mark.parametrize("meanwhile", [lambda *_: None, with_another_program])
+def test_what_a_store_has_lost_of_earlier_sources_is_told_exactly(clock, warnings_told, meanwhile):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    copies = []
+    for n in (1, 20, 300):
+        program.log("a", n)
+        program.flush()
+        copies.append(copy.deepcopy(store.inner._tables))
+    store.inner._tables = copies[1]
+    program.log("a", 4000)
+    program.flush()
+    assert dropped(program) == {"server_forgot": 300}
+
+    store.inner._tables = copies[0]
+    meanwhile(store, clock)
+    program.log("a", 50_000)
+    program.flush()
+    assert (program.stored()["a"], dropped(program)) == (50_001, {"server_forgot": 4320})
+
+    emptied(store, clock)
+    meanwhile(store, clock)
+    program.log("a", 600_000)
+    program.flush()
+    assert (program.stored()["a"], dropped(program)) == (600_000, {"server_forgot": 54_321})
+
+
+def test_a_store_that_was_emptied_during_a_quiet_day_is_told_though_others_count_in_it(
+    clock, machine_time, warnings_told
+):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 100)
+    program.flush()
+    machine_time.now += RENEW_SECONDS + 1
+    emptied(store, clock)
+    with_another_program(store, clock)
+    program.log("a", 1)
+    program.flush()
+
+    assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 100})
+    assert warnings_told == ["group g: the store has lost 100 counts that it had confirmed"]
+
+
+def test_a_source_that_the_store_forgets_by_right_is_not_taken_for_a_loss(
+    clock, machine_time, warnings_told
+):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 100)
+    program.flush()
+    for time in (clock, machine_time):
+        time.now += SOURCE_SECONDS + 1
+    with_another_program(store, clock)  # which has the store look for what it can forget
+    program.log("a", 1)
+    program.flush()
+
+    assert len(store.sources("g")) == 2
+    assert (program.ledger.applied, dropped(program)) == (101, {})
+
+    emptied(store, clock)
+    program.log("a", 1)
+    program.flush()
+    assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 101})
+
+
+def test_a_store_that_is_set_back_all_the_time_is_asked_about_so_many_sources_only(
+    clock, warnings_told
+):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    for _ in range(120):
+        program.log("a")
+        program.flush()
+        saved = copy.deepcopy(store.inner._tables)
+        program.log("a")
+        program.flush()
+        store.inner._tables = saved
+    program.log("a")
+    before = store.attempts
+    program.flush()
+
+    assert store.attempts - before <= 102
+    assert dropped(program) == {"server_forgot": 120}
+    emptied(store, clock)
+    program.log("a", 7)
+    program.flush()
+    assert (program.ledger.applied, dropped(program)) == (7, {"server_forgot": 241})
 
 
 def test_a_store_that_does_not_know_the_group_at_first_has_lost_nothing(clock, warnings_told):

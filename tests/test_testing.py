@@ -310,6 +310,7 @@ def test_this_one_fails(ecl_counts):
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("arguments", [[], ["--numprocesses", "2"]], ids=["alone", "xdist"])
 def test_the_fixture_is_there_without_a_word_of_configuration(tmp_path: Path, arguments):
     (tmp_path / "conftest.py").write_text(CONFTEST)

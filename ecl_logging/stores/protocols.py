@@ -39,6 +39,7 @@ __all__ = [
     "Store",
     "as_defined",
     "events_in",
+    "question",
 ]
 
 MAX_BATCH_IDS = 2000
@@ -132,6 +133,15 @@ class Reply:
     dropped: int = 0  # no interval's cell could take them
     bad_cells: tuple[str, ...] = ()  # `<interval> <id>` of spoilt cells, MAX_BAD_CELLS at most
     token: str = ""  # of that batch
+
+
+def question(group: str, source: str) -> Batch:
+    """Return a batch by which a store can be asked what it knows of a source.
+
+    Its number is one that no source comes to, so it is never applied. The reply is GAP, with the
+    source's number and total, both 0 where the source is not known; or UNDEFINED.
+    """
+    return Batch(group, source, 2**53, 0, 0, 0, (), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ from tests.conftest import Clock
 from tests.redis_servers import RedisServer
 from tests.stores.programs import NOW, Program
 
+# What is read are keys on a server, and how numbers are printed is the same on every Python.
+pytestmark = pytest.mark.once
+
 SCRIPTS = Path(sys.executable).parent
 
 GROUPS: dict[str, dict[str, object]] = {
@@ -153,7 +156,6 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.once  # how these numbers are printed is the same on every Python
 @settings(
     deadline=None,
     max_examples=60,

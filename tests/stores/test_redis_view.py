@@ -231,6 +231,7 @@ def test_the_last_cells_equal_the_bucket_at_their_start(store, client, clock):
         assert shown["last:error"] == last.get("error", "0")
 
 
+@pytest.mark.once
 def test_a_view_of_many_ids_moves_on_in_one_step(store, client, clock):
     ids = [f"id{n}" for n in range(5000)]
     store.define(dataclasses.replace(AUTO, events=frozenset(ids[:3000]), max_events=10_000))

@@ -13,6 +13,8 @@ from ecl_logging.tools.printable import Ruler, columns_of
 from ecl_logging.tools.reports import Reading, Report, Selection
 from ecl_logging.views import View
 
+pytestmark = pytest.mark.once
+
 FRAME = Frame(store="redis://***@cache:6379/0", time="12:01:05Z")
 
 WHOLE = """\

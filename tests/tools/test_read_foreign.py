@@ -21,6 +21,8 @@ from ecl_logging.tools import command
 from ecl_logging.tools.read import main as ecl_read
 from tests.conftest import Clock
 
+pytestmark = pytest.mark.once
+
 NOW = 1_795_348_860
 
 IDS = st.one_of(

@@ -26,6 +26,8 @@ from tests.tools.terminals import (
     widths_of,
 )
 
+pytestmark = pytest.mark.once
+
 WITHOUT_RICH = "sys.modules['rich'] = None"
 GROUPS = {
     "requests": {"events": ["req1", "req2", "error"], "intervals": ["5m", "1h"]},
