@@ -31,6 +31,7 @@ __all__ = ["Flusher"]
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
 _LONGEST_WAIT_FOR_THREAD = 5.0
+_PATIENCE_WITH_A_START = 1.0
 _SHORTEST_TURN = 0.1  # of one whose fellows have had all the time
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
@@ -305,7 +306,7 @@ class Flusher:
         self.retirement = Retirement()
         if not self.is_used:
             self.store.close()  # it may have been read; and is opened again if something comes
-        elif self._ticker.start():
+        elif self._ticker.start(patience=_PATIENCE_WITH_A_START):
             self.wake()
         else:
             self.close(None)

@@ -17,6 +17,7 @@ import pytest
 from ecl_logging import EventCountLogger
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.processors import CountingProcessor
+from ecl_logging.retirement import Retirement
 from tests.conftest import wait_until
 from tests.faulty_stores import FlakyStore, HangingStore
 from tests.stores.programs import fork, status_of
@@ -25,6 +26,13 @@ pytestmark = pytest.mark.fault("D15")
 
 GROUPS = {"g": {"intervals": ["1d"], "events": ["x"], "sync_interval": 3600}}
 RECORD = logging.makeLogRecord({"event": "x"})
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quiet for a third of a second is quiet enough."""
+    monkeypatch.setattr(Retirement, "pause", 0.06)
+    monkeypatch.setattr("ecl_logging.outage._FIRST_PAUSE", 0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +101,7 @@ def test_what_is_still_delivered_to_the_old_handler_counts_until_all_is_quiet(re
     reconfigure()
     for _ in range(30):
         handler.handle(RECORD)
-        time.sleep(0.05)
+        time.sleep(0.03)
     assert not is_closed(handler)
     wait_until(lambda: is_closed(handler))
     assert told(handler) == (31, 31, {})
@@ -140,7 +148,7 @@ def test_an_outage_is_outlived(warnings_told):
     wait_until(lambda: warnings_told)
     forget()
     handler.handle(RECORD)
-    time.sleep(1.6)  # longer than it would stay for quiet's sake
+    time.sleep(0.7)  # longer than it would stay for quiet's sake
     assert not is_closed(handler)
     store.is_away = False
 
@@ -258,3 +266,26 @@ def test_a_hundred_reconfigurations_leave_nothing_behind():
     wait_until(lambda: "ecl-flusher" not in {one.name for one in threading.enumerate()}, 30)
     gc.collect()
     assert [ecl for ecl in ecls if ecl() is not None] == []
+
+
+def test_a_thread_that_another_one_is_about_to_start_is_waited_for():
+    """Its handler was closed at once instead, and what came until the new one was there was lost."""
+    handler = configured()
+    flusher = handler.ecl._flusher
+    starting, may_start = threading.Event(), threading.Event()
+
+    def start_late() -> None:
+        flusher.is_used = True
+        with flusher._ticker._starting:
+            starting.set()
+            may_start.wait()
+            flusher._ticker._start()
+
+    threading.Thread(target=start_late).start()
+    starting.wait()
+    threading.Timer(0.1, may_start.set).start()
+    forget()
+    handler.handle(RECORD)
+
+    wait_until(lambda: is_closed(handler))
+    assert told(handler) == (1, 1, {})
