@@ -19,6 +19,8 @@ from tests.interruptions import PACKAGE, interrupted_at
 from tests.pending_counts import HOUR, MINUTE, T, add, assert_accounted, pending_of, total
 from tests.programs import Program
 
+pytestmark = pytest.mark.fault("D7")
+
 MANY = 5000  # moments; no work here has so many
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.faults.programs import Programs, assert_silent
 
+pytestmark = pytest.mark.fault("D2")
+
 START = """
 import concurrent.futures, logging, multiprocessing, os, sys, threading, time
 from tests.faults.counted import *

@@ -40,6 +40,7 @@ print("logging", flush=True)
 """
 
 
+@pytest.mark.fault("D8")
 @pytest.mark.parametrize(
     "closing",
     ["event_count_logger().close()", "counting_handler().close()", "logging.shutdown()", "pass"],
@@ -55,6 +56,7 @@ def test_a_handler_of_sigterm_that_closes_and_exits_loses_nothing(
     programs.assert_everything_counted()
 
 
+@pytest.mark.fault("D8")
 @pytest.mark.parametrize("delay", [0.0, 0.013, 0.029, 0.041])
 def test_sigterm_in_the_midst_of_a_flush_on_the_main_thread_loses_nothing(
     programs: Programs, delay: float
@@ -77,6 +79,7 @@ def test_sigterm_in_the_midst_of_a_flush_on_the_main_thread_loses_nothing(
     programs.assert_everything_counted()
 
 
+@pytest.mark.fault("D8")
 def test_sigterm_while_the_main_thread_sorts_what_it_counted_loses_nothing(
     programs: Programs,
 ) -> None:
@@ -116,6 +119,7 @@ ecl.telemetry()
     programs.assert_counted(21)
 
 
+@pytest.mark.fault("D7")
 @pytest.mark.parametrize("options", ["{}", "{'sync_limit': 50}", "{'sync_interval': 0.02}"])
 def test_a_signal_handler_that_logs_at_a_high_rate_is_counted(
     programs: Programs, options: str
@@ -136,6 +140,7 @@ signal.setitimer(signal.ITIMER_REAL, 0)
     programs.assert_everything_counted()
 
 
+@pytest.mark.fault("D7")
 def test_a_signal_handler_that_counts_by_hand_and_directly_never_hangs(programs: Programs) -> None:
     """A direct write comes in between another one of the same thread."""
     ended = programs.run(
@@ -168,6 +173,7 @@ print(telemetry["applied"] == counted, longest < 4.0)
     assert ended.out == "True True\n"
 
 
+@pytest.mark.fault("D7")
 def test_finalizers_that_log_during_garbage_collection_are_counted(programs: Programs) -> None:
     """The collector runs on any thread. What it runs amid a flush is logged by the flush."""
     ended = programs.run(
@@ -202,6 +208,7 @@ print(event_count_logger().telemetry()["applied"], 40_000 - within_flushes)
     assert totals(programs.stored())["1m"] == {"e0": int(applied)}
 
 
+@pytest.mark.fault("D7")
 def test_a_finalizer_that_runs_within_a_flush_does_no_harm(programs: Programs) -> None:
     ended = programs.run(
         f"""{START}
@@ -275,6 +282,7 @@ count = lambda: counting_handler().handle(record)
 """
 
 
+@pytest.mark.fault("D7")
 @pytest.mark.parametrize("counting", [DIRECTLY, BY_HANDLER], ids=["directly", "by a handler"])
 def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
     programs: Programs, counting: str
@@ -291,6 +299,7 @@ def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
     assert sum(bucket["e0"] for bucket in counts) == telemetry["applied"]
 
 
+@pytest.mark.fault("D7")
 def test_a_signal_handler_that_syncs_amid_a_declaration_never_hangs(programs: Programs) -> None:
     """The thread waited for what the main thread held, and the handler for the thread."""
     ended = programs.run(
@@ -314,6 +323,7 @@ signal.setitimer(signal.ITIMER_REAL, 0)
     assert_silent(ended)
 
 
+@pytest.mark.fault("D7")
 def test_a_signal_handler_that_syncs_amid_a_read_does_not_wait_for_it(programs: Programs) -> None:
     ended = programs.run(
         f"""{START}
