@@ -31,13 +31,9 @@ __all__ = ["Flusher"]
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
 _LONGEST_WAIT_FOR_THREAD = 5.0
-<<<<<<< HEAD
 _PATIENCE_WITH_A_START = 1.0
 _SHORTEST_TURN = 0.1  # of one whose fellows have had all the time
-=======
-_IN_A_ROW = 0.5  # between two calls
 _PAUSES_AT_THE_END = (0.0, 0.05, 0.1)  # before each try; a connection that breaks is no outage yet
->>>>>>> main
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
 _SERVERS = ("redis", "unix:")
