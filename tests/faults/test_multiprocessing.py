@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.oracle import EVENTS, logged
 from tests.faults.programs import Programs, assert_silent
 
 pytestmark = pytest.mark.fault("D2")
@@ -174,3 +175,27 @@ def stay(sent):
     )
 
     programs.assert_counted(200)
+
+
+@every_method
+def test_a_pool_that_is_terminated_loses_only_what_its_workers_had(
+    programs: Programs, method: str
+) -> None:
+    """As the end of `with Pool()` does it. What their parent logs meanwhile is all there."""
+    run(
+        programs,
+        method,
+        """
+    with context.Pool(2) as pool:
+        pool.map(log_in_worker, range(8), chunksize=1)
+        log_records(9)
+    log_records(9)
+
+def log_in_worker(_):
+    for _ in range(100):
+        log.info("in a worker", extra={"event": EVENTS[9]})
+""",
+    )
+
+    assert len(logged(programs.oracle)) == 100 + 2 * 9 + 800
+    programs.assert_all_counted_but_some(EVENTS[9])

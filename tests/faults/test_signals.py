@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 
 import pytest
 
-from tests.conftest import wait_until
 from tests.faults.oracle import EVENTS, logged, totals
 from tests.faults.programs import Programs, assert_silent
 
@@ -15,108 +13,6 @@ START = """
 import gc, logging, os, signal, sys, threading, time
 from tests.faults.counted import *
 """
-
-THREADS = f"""{START}
-def work():
-    while not stopping.is_set():
-        log_records(10)
-        time.sleep(0.001)
-
-def stop(number, frame):
-    stopping.set()
-    for thread in threads:
-        thread.join()
-    {{closing}}
-    sys.exit(3)
-
-configure(sync_interval=0.02)
-stopping = threading.Event()
-threads = [threading.Thread(target=work) for _ in range(3)]
-signal.signal(signal.SIGTERM, stop)
-for thread in threads:
-    thread.start()
-print("logging", flush=True)
-{{main}}
-"""
-
-
-@pytest.mark.fault("D8")
-@pytest.mark.parametrize(
-    "closing",
-    ["event_count_logger().close()", "counting_handler().close()", "logging.shutdown()", "pass"],
-)
-def test_a_handler_of_sigterm_that_closes_and_exits_loses_nothing(
-    programs: Programs, closing: str
-) -> None:
-    program = programs.start(THREADS.format(closing=closing, main="time.sleep(60)"))
-    wait_until(lambda: program.out() and len(logged(programs.oracle)) > 500)
-    program.send(signal.SIGTERM)
-
-    assert_silent(program.end(seconds=20), status=3)
-    programs.assert_everything_counted()
-
-
-@pytest.mark.fault("D8")
-@pytest.mark.parametrize("delay", [0.0, 0.013, 0.029, 0.041])
-def test_sigterm_in_the_midst_of_a_flush_on_the_main_thread_loses_nothing(
-    programs: Programs, delay: float
-) -> None:
-    """The handler finds its own thread's flush half done, and must not wait for it."""
-    program = programs.start(
-        THREADS.format(
-            closing="event_count_logger().close()",
-            main="while True: event_count_logger().flush()",
-        ),
-        # SystemExit can come out of the handler between any two steps of the main thread,
-        # also right after it has opened a connection.
-        *("-W", "ignore::ResourceWarning"),
-    )
-    wait_until(lambda: program.out() and len(logged(programs.oracle)) > 500)
-    signal.sigtimedwait([], delay)
-    program.send(signal.SIGTERM)
-
-    assert_silent(program.end(seconds=20), status=3)
-    programs.assert_everything_counted()
-
-
-@pytest.mark.fault("D8")
-def test_sigterm_while_the_main_thread_sorts_what_it_counted_loses_nothing(
-    programs: Programs,
-) -> None:
-    """The signal comes in the middle of the library's own work, with its locks held."""
-    ended = programs.run(
-        f"""{START}
-class Moment:
-    def __init__(self, seconds):
-        self.seconds = seconds
-    def __floor__(self):
-        if threading.current_thread() is threading.main_thread():
-            signal.raise_signal(signal.SIGTERM)
-        return int(self.seconds)
-    def __repr__(self):  # as the program notes it
-        return repr(self.seconds)
-
-def stop(number, frame):
-    ecl.close()
-    print("closed", flush=True)
-
-configure(sync_interval=60)
-ecl = event_count_logger()
-signal.signal(signal.SIGTERM, stop)
-log_records(10)
-while ecl.telemetry()["applied"] < 10:
-    time.sleep(0.01)
-record = log.makeRecord("app", logging.INFO, "", 0, "", (), None, extra={{"event": "e0"}})
-record.created = Moment(record.created)
-log.handle(record)
-log_records(10)
-ecl.telemetry()
-"""
-    )
-
-    assert_silent(ended)
-    assert ended.out == "closed\n"
-    programs.assert_counted(21)
 
 
 @pytest.mark.fault("D7")
