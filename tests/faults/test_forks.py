@@ -172,15 +172,15 @@ for thread in threads:
 
 
 def test_threads_that_log_through_a_storm_of_forks_lose_nothing(programs: Programs) -> None:
-    program = STORM.replace("ROUNDS", "20").replace("ENDING", "sys.exit(0)")
+    program = STORM.replace("ROUNDS", "10").replace("ENDING", "sys.exit(0)")
     assert_silent(programs.run_forking(program, seconds=120))
 
-    assert totals(programs.expected())["1m"][EVENTS[9]] == 20 * 5 * 10
+    assert totals(programs.expected())["1m"][EVENTS[9]] == 10 * 5 * 10
     programs.assert_everything_counted()
 
 
 def test_children_that_end_without_a_word_lose_no_more_than_their_own(programs: Programs) -> None:
-    program = STORM.replace("ROUNDS", "30").replace("ENDING", "os._exit(0)")
+    program = STORM.replace("ROUNDS", "40").replace("ENDING", "os._exit(0)")
     assert_silent(programs.run_forking(program, seconds=120))
 
     programs.assert_all_counted_but_some(EVENTS[9])
