@@ -178,6 +178,7 @@ def test_a_signal_handler_that_counts_amid_our_own_work_leaves_it_alone(handler)
     assert counts_of(handler) == {"a": 1, "b": 1, "c": 1}
 
 
+@pytest.mark.once
 @pytest.mark.fault("D7", control=True)
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_signal_handler_that_was_not_kept_from_our_own_work_would_count_wrongly(

@@ -132,6 +132,7 @@ for thread in threads:
     programs.assert_counted(200_000)
 
 
+@pytest.mark.once
 @pytest.mark.fault("D6", "D12", control=True)
 def test_without_the_exit_hook_what_was_counted_last_is_lost(programs: Programs) -> None:
     ended = programs.run(

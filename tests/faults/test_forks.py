@@ -202,6 +202,7 @@ GroupCounter.after_fork = lambda self: None
 """
 
 
+@pytest.mark.once
 @pytest.mark.fault("D1", "D4", control=True)
 def test_a_child_that_kept_what_its_parent_had_pending_would_count_it_again(
     programs: Programs,
@@ -238,6 +239,7 @@ def test_recycled_workers_that_flush_in_their_exit_hook_lose_nothing(programs: P
     programs.assert_counted(10 + 30 * 30)
 
 
+@pytest.mark.once
 @pytest.mark.fault("D3", control=True)
 def test_recycled_workers_that_do_not_flush_lose_what_they_have(programs: Programs) -> None:
     assert_silent(programs.run_forking(RECYCLING.replace("ENDING", FLUSHED_BEFORE)))

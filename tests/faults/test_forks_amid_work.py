@@ -95,6 +95,7 @@ from ecl_logging.counter import GroupCounter
 
 
 @pytest.mark.parametrize("programs_anywhere", ["sqlite"], indirect=True)
+@pytest.mark.once
 @pytest.mark.fault("D4", control=True)
 def test_a_child_that_kept_its_parents_locks_would_hang(programs: Programs) -> None:
     source = LOCKED.replace("from ecl_logging.counter import GroupCounter\n", KEPT_LOCKS)
@@ -168,7 +169,7 @@ WRITING = f"{START}{IN_A_STEP}\nSqliteTables.add = slow(SqliteTables.add)\n"
 READING = f"{START}{IN_A_STEP}\nSqliteTables.bucket = slow(SqliteTables.bucket)\n"
 
 of_sqlite = pytest.mark.parametrize("programs_anywhere", ["sqlite"], indirect=True)
-durations = pytest.mark.parametrize("seconds", [0.2, 1.0])
+durations = pytest.mark.parametrize("seconds", [0.2, 0.6])
 
 
 @of_sqlite

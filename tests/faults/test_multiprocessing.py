@@ -129,6 +129,7 @@ def test_a_thread_that_outlives_the_childs_main_function_is_counted(
     programs.assert_counted(2200)
 
 
+@pytest.mark.once
 @pytest.mark.fault("D2", control=True)
 def test_without_a_hook_of_its_own_a_child_loses_what_it_logged_last(programs: Programs) -> None:
     """It begins by clearing those that it has inherited."""

@@ -108,6 +108,7 @@ ecl_logging.record_counter.is_configured_anew = lambda: False
 """
 
 
+@pytest.mark.once
 @pytest.mark.fault("D15", control=True)
 def test_a_handler_that_a_reconfiguration_closes_at_once_loses_records(programs: Programs) -> None:
     source = f"""{START}{AT_ONCE}
