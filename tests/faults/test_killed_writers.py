@@ -111,7 +111,7 @@ from ecl_logging.stores.sqlite import connection as connections
 
 class Lazy(sqlite3.Connection):
     def execute(self, statement, *arguments):
-        if statement == "COMMIT":
+        if statement == "COMMIT" and super().execute("SELECT 1 FROM counts").fetchone():
             return None
         if statement == "BEGIN IMMEDIATE" and self.in_transaction:
             return None

@@ -113,9 +113,7 @@ def test_a_writer_puts_right_what_a_killed_writer_left(store, half_written):
 @pytest.mark.fault("E5")
 @pytest.mark.parametrize("mode", ["persist"], indirect=True)
 @pytest.mark.parametrize("next_mode", ["delete", "truncate"])
-def test_a_writer_of_another_mode_puts_it_right(
-    store, half_written, clock, monkeypatch, next_mode
-):
+def test_a_writer_of_another_mode_puts_it_right(store, half_written, clock, monkeypatch, next_mode):
     """A journal of one mode is found by a writer that ends its own in another way."""
     monkeypatch.undo()
     in_mode(next_mode, monkeypatch)

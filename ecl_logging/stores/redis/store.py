@@ -70,8 +70,9 @@ class RedisStore:
             left = deadline.seconds_left()
             self._connections.call("SADD", groups, changed.group, timeout=left)
             version = self._define(known, changed, timeout=deadline.seconds_left())
-            if version:
-                return dataclasses.replace(changed, version=int(version))
+            with understood(self.shown):
+                if version:
+                    return dataclasses.replace(changed, version=int(version))
         raise StoreUnavailable(f"{self.shown}: others define {wanted.group} all the time")
 
     def _define(self, known: Definition | None, changed: Definition, *, timeout: float) -> bytes:
@@ -125,10 +126,9 @@ class RedisStore:
         found: list[Bucket] = []
         for some in _in_slices(list(ages), _BUCKETS_AT_ONCE):
             # All by the clock of the first, which may pass an edge in between.
-            now, *buckets = self._run(
-                scripts.READ, group, interval.text, interval.seconds, *some, now=now
-            )
+            answer = self._run(scripts.READ, group, interval.text, interval.seconds, *some, now=now)
             with understood(self.shown):
+                now, *buckets = answer
                 found += map(replies.bucket_of, buckets)
         return found
 
