@@ -63,6 +63,7 @@ class SoakProgram:
         self.pid = os.getpid()
         self.stopping = threading.Event()
         self.raises_at_sigterm = self.chance.random() < 0.5
+        self.is_forking = False
         self.quiet = threading.Lock()  # held by whoever logs in a thread, or configures
         self.loggers: list[EventCountLogger] = []
 
@@ -92,7 +93,8 @@ class SoakProgram:
 
     def _at_sigterm(self, *_: object) -> None:
         self.stopping.set()
-        if self.raises_at_sigterm:
+        # What is raised amid a fork is passed over by Python, and so is the hook that it came into.
+        if self.raises_at_sigterm and not self.is_forking:
             sys.exit(0)
 
     def _work(self, chance: random.Random) -> None:
@@ -116,7 +118,10 @@ class SoakProgram:
 
     def _fork(self) -> None:
         chance = random.Random(self.chance.random())
-        if os.fork():
+        self.is_forking = True
+        child = os.fork()
+        self.is_forking = False
+        if child:
             return
         log_some(chance, OTHER_EVENTS)
         flush_all(self.loggers[-1])

@@ -1,0 +1,112 @@
+"""However much is logged while the store is away, and whatever: memory is bounded, sums are exact."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.canary import assert_no_canary
+from tests.conftest import wait_until
+from tests.faults.oracle import GROUP, totals
+from tests.faults.programs import Programs
+from tests.redis_servers import RedisServer
+
+MIB = 2**20
+SECOND_TO_HOUR = ["5s", "1m", "1h"]
+
+START = """
+from tests.faults.noting_sockets import threads_at_sockets
+import json, os, resource, sys, threading, time
+from tests.faults.counted import *
+
+def memory():  # the most that the process has had so far
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def send_all_and_tell(**told):
+    print("logged", flush=True)
+    ecl, deadline = event_count_logger(), time.monotonic() + 60
+    while not ecl.flush(5.0) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    print(json.dumps(told | {"telemetry": ecl.telemetry()}))
+"""
+
+# Half an hour of 200 records a second, in as long as it takes: the records' own times say when they
+# were logged, and nothing that counts them reads a clock.
+HALF_AN_HOUR = """
+RECORDS, SECONDS = 360_000, 1800
+KINDS = [f"kind{n}" for n in range(50)]
+
+configure({GROUP: {"events": KINDS, "intervals": ["5s", "1m", "1h"], "history": 600}})
+log_records(10)  # of no kind that it has; all that is loaded late is loaded now
+while event_count_logger().telemetry()["last_error"] is None:
+    time.sleep(0.01)
+began = time.time() - SECONDS
+before = memory()
+slowest = 0.0
+record = log.makeRecord("app", logging.INFO, __file__, 1, "at work", (), None)
+for n in range(RECORDS):
+    record.event, record.created = KINDS[n % 50], began + n * SECONDS / RECORDS
+    at = time.monotonic()
+    log.handle(record)
+    slowest = max(slowest, time.monotonic() - at)
+event_count_logger().telemetry()  # drains what has arrived
+grown = memory() - before
+send_all_and_tell(
+    grown=grown,
+    slowest=slowest,
+    others_at_sockets=len(threads_at_sockets - {threading.get_ident()}),
+    logger_at_sockets=int(threading.get_ident() in threads_at_sockets),
+)
+"""
+
+KEEPING_ALL = """
+from ecl_logging.batches import PendingCounts
+PendingCounts._drain = lambda self, most=None: None
+"""
+
+
+def run_while_away(later: RedisServer, programs: Programs, source: str, **environment: str) -> Any:
+    """Run a program whose server comes when it has logged; return what it tells, and the errors."""
+    program = programs.start(START + source, **environment)
+    wait_until(lambda: "logged" in program.out() or program.process.poll() is not None, 90)
+    later.start()
+    ended = program.end(90)
+    assert_no_canary("what the program printed", ended.out, ended.err)
+    assert ended.status == 0, ended.err
+    return json.loads(ended.out.splitlines()[-1]) | {"warnings": ended.err.splitlines()}
+
+
+@pytest.fixture
+def away(later: RedisServer, tmp_path: Path) -> Programs:
+    """Programs of a server that is not there yet."""
+    return Programs(tmp_path, later)
+
+
+@pytest.mark.fault("F1")
+def test_half_an_hour_without_a_server_takes_little_memory_and_no_count(
+    later: RedisServer, away: Programs
+) -> None:
+    told = run_while_away(later, away, HALF_AN_HOUR)
+
+    assert told["grown"] < 20 * MIB
+    assert told["slowest"] < 1.0  # far less than any time-out
+    assert (told["others_at_sockets"], told["logger_at_sockets"]) == (1, 0)
+    telemetry = told["telemetry"]
+    assert telemetry["applied"] == 360_000
+    assert {reason: n for reason, n in telemetry["dropped"].items() if n} == {"undeclared": 10}
+    assert telemetry["late"] == telemetry["ahead"] == telemetry["other"] == 0
+    stored = away.stored()
+    assert stored == without_others(away.expected(SECOND_TO_HOUR))
+    assert len([text for text, _ in stored if text == "5s"]) in {360, 361}
+
+
+def without_others(buckets: dict[tuple[str, int], dict[str, int]]) -> Any:
+    """Without the IDs that the group does not have."""
+    kept = {
+        key: {event_id: n for event_id, n in cells.items() if event_id.startswith("kind")}
+        for key, cells in buckets.items()
+    }
+    return {key: cells for key, cells in kept.items() if cells}
