@@ -110,3 +110,78 @@ def without_others(buckets: dict[tuple[str, int], dict[str, int]]) -> Any:
         for key, cells in buckets.items()
     }
     return {key: cells for key, cells in kept.items() if cells}
+
+
+@pytest.mark.fault("F1", control=True)
+def test_a_program_that_kept_every_record_would_take_more(
+    later: RedisServer, away: Programs
+) -> None:
+    told = run_while_away(later, away, KEEPING_ALL + HALF_AN_HOUR)
+
+    assert told["grown"] > 20 * MIB
+
+
+# A million different IDs, one by one, and one that is declared among them.
+BOMB = """
+IDS = int(os.environ["IDS"])
+any_id = os.environ["ANY_ID"] == "yes"
+batches.MAX_CELLS = int(os.environ.get("MAX_CELLS", batches.MAX_CELLS))
+group = {"events": ["known"], "intervals": ["1h"], "max_events": 1000}
+ecl = EventCountLogger({GROUP: group | {"auto_declare_events": any_id}})
+ecl[GROUP].log("known")
+while ecl.telemetry()["last_error"] is None:
+    time.sleep(0.01)
+before = memory()
+for n in range(IDS):
+    ecl[GROUP].log(f"login of the user with number {n}")
+    if n % 1000 == 0:
+        ecl[GROUP].log("known")
+ecl.telemetry()
+grown = memory() - before
+event_count_logger = lambda: ecl
+send_all_and_tell(grown=grown)
+"""
+BOMB = "from ecl_logging import EventCountLogger, batches\n" + BOMB
+MOST = 80 * MIB  # of 100,000 counts, 20,000 arrivals, and what it takes to send them
+
+
+@pytest.mark.fault("F2")
+def test_a_million_different_ids_take_bounded_memory_and_their_sum_is_exact(
+    later: RedisServer, away: Programs
+) -> None:
+    told = run_while_away(later, away, BOMB, IDS="1000000", ANY_ID="yes")
+
+    assert told["grown"] < MOST
+    telemetry = told["telemetry"]
+    assert telemetry["counted"] == telemetry["applied"] == 1_001_001
+    assert not any(telemetry["dropped"].values())
+    cells = totals(away.stored())["1h"]
+    assert cells["known"] == 1001
+    assert sum(cells.values()) == 1_001_001
+    # Of each hour, so of two where one ends meanwhile.
+    hours = len(away.stored())
+    assert 1000 <= len(cells) - 2 <= 1000 * hours
+    assert cells["@other"] == telemetry["other"] == 1_000_000 - (len(cells) - 2)
+    assert any("it has more undeclared event IDs than max_events" in w for w in told["warnings"])
+
+
+@pytest.mark.fault("F2")
+def test_ids_without_end_that_do_not_count_are_dropped_to_the_last_one(
+    later: RedisServer, away: Programs
+) -> None:
+    told = run_while_away(later, away, BOMB, IDS="200000", ANY_ID="no")
+
+    assert told["grown"] < MOST
+    telemetry = told["telemetry"]
+    dropped = {reason: n for reason, n in telemetry["dropped"].items() if n}
+    assert set(dropped) == {"memory", "undeclared"}
+    assert sum(dropped.values()) == 200_000
+    assert telemetry["applied"] == 201
+    assert totals(away.stored()) == {"1h": {"known": 201}}
+
+
+@pytest.mark.fault("F2", control=True)
+def test_without_the_cap_a_million_ids_take_more(later: RedisServer, away: Programs) -> None:
+    told = run_while_away(later, away, BOMB, IDS="1000000", ANY_ID="no", MAX_CELLS="10000000")
+
+    assert told["grown"] > MOST
