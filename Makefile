@@ -49,7 +49,7 @@ system-packages:
 
 .venv/ready: EXTRA := demo
 .venv-examples/ready: EXTRA := examples
-.venv-lint/ready: EXTRA := dev
+.venv-lint/ready: EXTRA := lint
 
 .venv/ready .venv-examples/ready .venv-lint/ready: %/ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $*

@@ -29,6 +29,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
 _LONGEST_WAIT_FOR_THREAD = 5.0
 _IN_A_ROW = 0.5  # between two calls
+_PAUSES_AT_THE_END = (0.0, 0.05, 0.1)  # before each try; a connection that breaks is no outage yet
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
 _SERVERS = ("redis", "unix:")
@@ -243,6 +244,8 @@ class Flusher:
         deadline = Deadline(timeout)
         flushed = True
         for counter in self.counters:
+            if not flushed and timeout is None and self.outage.is_away():
+                break  # each of the others would wait as long
             left = None if timeout is None else deadline.seconds_left()
             flushed = counter.flush(left) and flushed
         return flushed
@@ -292,8 +295,14 @@ class Flusher:
             self._ticker.stop(_SHARE_FOR_THE_THREAD * self._seconds_left)
         for counter in self.counters:
             counter.end_batching()  # now that the thread does not undo it
-        with self._spending():
-            return self.flush()
+        for pause in _PAUSES_AT_THE_END:
+            with self._spending():
+                time.sleep(min(pause, self._seconds_left))
+                if self.flush():
+                    return True
+            if not self.outage.is_away():
+                break
+        return False
 
     def _give_up(self, *, closed: bool) -> None:
         left = sum(counter.give_up(closed=closed) for counter in self.counters)

@@ -53,6 +53,10 @@ class Outage:
         """Whether the last step failed."""
         return self._since is not None
 
+    def is_away(self) -> bool:
+        """Whether the last step failed in a way that may pass."""
+        return self.is_on and not self.is_refusal
+
     def may_try(self) -> bool:
         """Whether the pause since the last failure is over."""
         return not self.is_on or time.monotonic() >= self._next_try

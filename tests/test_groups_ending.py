@@ -138,6 +138,39 @@ def test_flush_sends_all_groups():
         assert telemetry(ecl)["applied"] == 2
 
 
+def test_a_flush_without_a_time_limit_waits_for_one_group_of_a_store_that_is_away(warnings_told):
+    """Each waited for itself, 5 s at a time."""
+    store = FlakyStore()
+    ecl = EventCountLogger(dict.fromkeys("abcdefgh", BATCHED["g"]), store=store)
+    for group in ecl.groups.values():
+        group.log("x")
+    assert ecl.flush()
+    for group in ecl.groups.values():
+        group.log("x")
+    store.lose_requests, store.attempts = 100, 0
+
+    assert not ecl.flush()
+    assert store.attempts == 1
+    store.lose_requests = 0
+    assert ecl.flush()
+    assert telemetry(ecl)["applied"] == 16
+    ecl.close()
+
+
+@pytest.mark.parametrize("faults", [{"lose_requests": 2}, {"lose_replies": 2}])
+def test_a_connection_that_breaks_at_the_end_costs_no_count(warnings_told, faults):
+    store = FlakyStore()
+    ecl = EventCountLogger(BATCHED, store=store)
+    ecl["g"].log("x", 3)
+    assert ecl.flush()
+    ecl["g"].log("x", 4)
+    vars(store).update(faults)
+    ecl.close()
+
+    assert (telemetry(ecl)["applied"], dropped(ecl)) == (7, {})
+    assert warnings_told == []
+
+
 def test_the_thread_sends_what_is_due():
     keys = DIRECT["g"] | {"sync_interval": 0.05}
     with EventCountLogger({"g": keys}, store="memory://") as ecl:
