@@ -32,7 +32,7 @@ def test_an_answer_of_any_form_raises_store_errors_only(
     monkeypatch: pytest.MonkeyPatch, step: str, forged: object
 ) -> None:
     store = RedisStore("tcp", {}, shown="redis://somewhere/0")
-    monkeypatch.setattr(store._connections, "call", lambda *_, **__: forged)
+    monkeypatch.setattr(store._connections, "call", lambda *_, read, **__: read(forged))
 
     with contextlib.suppress(StoreError):
         STEPS[step](store)
@@ -46,7 +46,7 @@ def test_a_definition_that_is_confirmed_with_no_number_is_not_taken_for_one(
     """`define` asks what is known, names the group, and defines it: the last answer is forged."""
     answers: list[Any] = [[], 1, forged]
     store = RedisStore("tcp", {}, shown="redis://somewhere/0")
-    monkeypatch.setattr(store._connections, "call", lambda *_, **__: answers.pop(0))
+    monkeypatch.setattr(store._connections, "call", lambda *_, read, **__: read(answers.pop(0)))
 
     if forged == 1:
         assert store.define(REQUESTS).version == 1
