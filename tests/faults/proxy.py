@@ -93,6 +93,10 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self._listen()
 
+    def url(self, url: str) -> str:
+        """The server's URL by way of this proxy."""
+        return url.replace(f":{self._server_port}/", f":{self.port}/")
+
     # --- the link as a whole
 
     def go_down(self) -> None:
