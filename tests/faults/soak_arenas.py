@@ -66,12 +66,13 @@ class RedisArena(Arena):
         )
 
     def mend(self) -> None:
-        self.proxy.rule = lambda _: Fate.PASS
+        if not self.loses_replies_only:  # else till the very end
+            self.proxy.rule = lambda _: Fate.PASS
         self.proxy.release.set()
 
     def _loses(self) -> bool:
         if self.loses_replies_only:
-            self._rule_with([Fate.LOSE_REPLY], 0.3)
+            self._rule_with([Fate.LOSE_REPLY], 0.4)
             self.faults = [self._forget_scripts]
         return self.loses_replies_only
 
