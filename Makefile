@@ -39,6 +39,10 @@ unit: system-packages
 faults: system-packages
 	TESTS_ONLY=fault tests/run-on-pythons $(PYTHONS)
 
+soak: MINUTES := 60
+soak: system-packages
+	RUN=tests/run-soak MINUTES=$(MINUTES) SEED=$(SEED) \
+	    tests/run-on-pythons $(firstword $(PYTHONS))
 
 system-packages:
 	tests/install-system-packages

@@ -41,7 +41,8 @@ def _record_of(message: str) -> logging.LogRecord:
 def _print(message: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(Exception):  # closed, or the program's own: nobody to tell
-            print(f"{OWN_LOGGER}: {message}", file=sys.stderr, flush=True)
+            # In one write: others may write to the same file.
+            print(f"{OWN_LOGGER}: {message}\n", end="", file=sys.stderr, flush=True)
 
 
 def _handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:

@@ -151,7 +151,7 @@ def refused_aloud() -> Iterator[None]:
         yield
     except ConfigError as error:
         if sys.stderr is not None:
-            print(f"ecl_logging: {error}", file=sys.stderr)
+            print(f"ecl_logging: {error}\n", end="", file=sys.stderr)
         raise
 
 

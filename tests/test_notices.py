@@ -55,6 +55,27 @@ def test_a_warning_goes_to_the_handlers_of_the_root_logger(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+class Writes(io.StringIO):
+    """Notes what is written at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.texts += [text] if text else []
+        return len(text)
+
+
+def test_a_warning_is_one_write(monkeypatch):
+    """Programs that share a file for their errors cut each other's lines in two."""
+    our_logger_alone(monkeypatch)
+    monkeypatch.setattr(sys, "stderr", Writes())
+    warn("lost")
+
+    assert sys.stderr.texts == ["ecl_logging: lost\n"]
+
+
 def test_a_warning_that_nobody_would_show_goes_to_stderr(monkeypatch, capsys):
     our_logger_alone(monkeypatch)
     warn("lost")

@@ -139,7 +139,7 @@ def _read_if_ours(name: str, path: str) -> Config | None:
     try:
         return read_config_file(path)
     except UnreadableFile as error:
-        print(f"{name}: {error}; the file is passed over", file=sys.stderr)
+        print(f"{name}: {error}; the file is passed over\n", end="", file=sys.stderr)
         return None
 
 
@@ -192,7 +192,7 @@ def _failed(name: str, problems: Iterable[str], status: int) -> int:
 
 def say(name: str, text: str) -> None:
     """Tell the user a line; what a store has in it shows no password and drives no terminal."""
-    print(f"{name}: {printable(masked(text))}", file=sys.stderr, flush=True)
+    print(f"{name}: {printable(masked(text))}\n", end="", file=sys.stderr, flush=True)
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -170,7 +170,7 @@ class _Rotator:
             if self._is_verbose:
                 for one in buckets:
                     line = f"rotated {definition.group} {one.interval.text} {one.start}"
-                    print(printable(line), file=self._verbose_to, flush=True)
+                    print(f"{printable(line)}\n", end="", file=self._verbose_to, flush=True)
         return lengths
 
 

@@ -95,6 +95,7 @@ class Programs:
         self.server = server
         self.url = f"sqlite:///{self.store}" if server is None else server.url
         self.oracle = folder / "oracle"
+        self.through: list[str] = []  # what comes before Python on their command lines
         self._started: list[Started] = []
 
     def start(self, source: str, *options: str, **environment: str) -> Started:
@@ -112,7 +113,9 @@ class Programs:
             "ORACLE": str(self.oracle),
         }
         started = Started(
-            [sys.executable, *arguments], at or self._new_folder(), variables | environment
+            [*self.through, sys.executable, *arguments],
+            at or self._new_folder(),
+            variables | environment,
         )
         self._started.append(started)
         return started

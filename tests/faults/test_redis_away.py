@@ -19,24 +19,8 @@ pytestmark = pytest.mark.alone
 
 # Sockets that note which thread calls into them; nothing of the library is imported before.
 PROGRAM = """
-import json, socket, threading, time
-
-threads_at_sockets = set()
-
-class NotingSocket(socket.socket):
-    def __getattribute__(self, name):
-        threads_at_sockets.add(threading.get_ident())
-        return super().__getattribute__(name)
-
-socket.socket = NotingSocket
-look_up = socket.getaddrinfo
-
-def noting_look_up(*arguments, **options):
-    threads_at_sockets.add(threading.get_ident())
-    return look_up(*arguments, **options)
-
-socket.getaddrinfo = noting_look_up
-
+from tests.faults.noting_sockets import threads_at_sockets
+import json, threading, time
 from tests.faults.counted import *
 
 began = time.monotonic()
@@ -74,16 +58,6 @@ print(json.dumps({
     "telemetry": ecl.telemetry(),
 }))
 """
-
-
-@pytest.fixture
-def later(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server that is not started yet."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(folder, port=free_port())
-    yield server
-    server.kill()
 
 
 @contextlib.contextmanager

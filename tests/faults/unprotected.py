@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import redis
@@ -61,9 +61,9 @@ class RetryingConnections:
         self._client, self.shown = client, shown
         self.trusts_anybody = False
 
-    def call(self, *command: object, timeout: float) -> object:
+    def call(self, *command: object, timeout: float, read: Callable[[object], object]) -> object:
         with translated(self.shown):
-            return self._client.execute_command(*command)
+            return read(self._client.execute_command(*command))
 
     def close(self) -> None:
         self._client.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.programs import ROOT
+from tests.namespaces import with_mount
 
 NOBODY, NAMELESS = 65534, 54321  # the second has no entry in the list of users
 IS_ROOT = os.geteuid() == 0
@@ -171,16 +172,7 @@ def test_a_store_that_another_user_wrote_is_left_as_it_is(place: Path, foreign_f
 def read_only_mount(place: Path) -> list[str]:
     """Leads into a namespace in which `place` is mounted read-only, for root too."""
     place.chmod(0o755)
-    mounting = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
-    own_user = [] if IS_ROOT else ["--map-root-user"]
-    through = ["unshare", *own_user, "--mount", "sh", "-c", mounting, str(place)]
-    try:
-        tried = subprocess.run([*through, "true"], capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no mount namespaces here: {error}")
-    if tried.returncode:
-        pytest.skip(f"no mount namespaces here: {tried.stderr.strip()}")
-    return through
+    return with_mount('mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"', place)
 
 
 @short_and_long

@@ -40,6 +40,7 @@ def fork_and_read(store: SqliteStore) -> int:
     return os.waitpid(child, 0)[1]
 
 
+@pytest.mark.fault("E8")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_no_child_hangs_that_was_forked_while_a_thread_writes(tmp_path: Path) -> None:
     """Without the gate a quarter of the children hung for ever: SQLite's allocator has a mutex

@@ -163,15 +163,20 @@ def test_cells_that_hold_no_number_are_left_out_when_read(store, path):
 # --- the journal
 
 
+@pytest.mark.fault("E7")
 @pytest.mark.parametrize(
     ("version", "mode"),
     [
+        ((3, 7, 0), "delete"),
         ((3, 40, 1), "delete"),
         ((3, 44, 5), "delete"),
         ((3, 44, 6), "wal"),
+        ((3, 45, 0), "delete"),
         ((3, 45, 1), "delete"),
         ((3, 50, 4), "delete"),
+        ((3, 50, 6), "delete"),
         ((3, 50, 7), "wal"),
+        ((3, 51, 0), "delete"),
         ((3, 51, 2), "delete"),
         ((3, 51, 3), "wal"),
         ((3, 52, 0), "wal"),
@@ -190,6 +195,16 @@ def test_a_new_file_uses_wal_only_where_sqlite_keeps_every_commit(
     assert wal_is_safe(version) == (mode == "wal")
 
 
+@pytest.mark.fault("E7", control=True)
+def test_without_the_gate_an_sqlite_that_may_lose_commits_would_use_wal(store, path, monkeypatch):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 40, 1))
+    monkeypatch.setattr("ecl_logging.stores.sqlite.connection.wal_is_safe", lambda _: True)
+    store.define(REQUESTS)
+
+    assert journal_mode(path) == "wal"
+
+
+@pytest.mark.fault("E7")
 @pytest.mark.parametrize(("version", "synchronous"), [((3, 40, 1), 2), ((3, 51, 3), 1)])
 def test_a_commit_is_as_durable_as_its_journal_needs(store, monkeypatch, version, synchronous):
     monkeypatch.setattr("sqlite3.sqlite_version_info", version)
@@ -198,6 +213,7 @@ def test_a_commit_is_as_durable_as_its_journal_needs(store, monkeypatch, version
         assert connection.execute("PRAGMA synchronous").fetchone() == (synchronous,)
 
 
+@pytest.mark.fault("E7")
 def test_a_file_with_a_rollback_journal_keeps_it(store, path, monkeypatch):
     store.define(REQUESTS)
     store.close()
@@ -216,6 +232,7 @@ def wal_file(store, path):
     return path
 
 
+@pytest.mark.fault("E7")
 def test_a_wal_file_that_nobody_uses_gets_a_rollback_journal(store, wal_file, monkeypatch):
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 40, 1))
     Program(store).send({"req1": 2})
@@ -223,6 +240,7 @@ def test_a_wal_file_that_nobody_uses_gets_a_rollback_journal(store, wal_file, mo
     assert journal_mode(wal_file) == "delete"
 
 
+@pytest.mark.fault("E7")
 def test_a_wal_file_in_use_is_left_in_wal_mode(store, wal_file, monkeypatch):
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 40, 1))
     with contextlib.closing(sqlite3.connect(wal_file)) as somebody:
@@ -243,6 +261,7 @@ def replaced_by_a_new_one(store, path):
     another.close()
 
 
+@pytest.mark.fault("E6")
 @pytest.mark.parametrize(
     "lose",
     [
@@ -262,6 +281,7 @@ def test_a_store_whose_file_is_lost_knows_nothing_any_more(store, path, lose):
     assert cells(store) == {}
 
 
+@pytest.mark.fault("E6")
 def test_a_file_that_was_removed_is_made_anew(store, path):
     store.define(REQUESTS)
     Program(store).send({"req1": 2})
@@ -272,6 +292,7 @@ def test_a_file_that_was_removed_is_made_anew(store, path):
     assert cells(store) == {"req1": 3}
 
 
+@pytest.mark.fault("E6")
 def test_a_replaced_file_is_not_written_through_the_old_connection(store, path):
     store.define(REQUESTS)
     old = path.rename(path.with_name("elsewhere.db"))

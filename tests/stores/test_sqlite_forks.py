@@ -103,6 +103,7 @@ def path(tmp_path):
     return tmp_path / "counts.db"
 
 
+@pytest.mark.fault("E8")
 def test_a_child_that_ends_takes_nothing_back_of_what_its_parent_writes(path):
     ran = run_python(PRELUDE + EXITING, path)
 
@@ -113,6 +114,7 @@ def test_a_child_that_ends_takes_nothing_back_of_what_its_parent_writes(path):
         assert connection.execute(changed).fetchall() == [(8, 2000)]
 
 
+@pytest.mark.fault("E8")
 @pytest.mark.parametrize(
     ("statement", "kind"),
     [
@@ -129,3 +131,48 @@ def test_a_child_forked_in_another_threads_transaction_can_count(path, statement
     ran = run_python(PRELUDE + COUNTING, path, statement, kind)
 
     assert (ran.stdout, ran.stderr) == ("0 7\n", "")
+
+
+NO_WAIT = """
+from ecl_logging.stores import fork_gate
+fork_gate._LONGEST_WAIT = 0.0
+"""
+
+
+@pytest.mark.fault("E8", control=True)
+def test_a_fork_that_does_not_wait_leaves_the_child_locked_out(path):
+    ran = run_python(
+        PRELUDE + NO_WAIT + COUNTING,
+        path,
+        "INSERT INTO counts VALUES ('g', '5m', 1, 'x', 1)",
+        "writing",
+    )
+
+    assert "is locked by another process" in ran.stderr
+    assert ran.stdout == "256 None\n"
+
+
+OUTSIDE = """
+program = Program(store)
+program.send({"req1": 1})  # its connection is idle now
+child = os.fork()
+if child == 0:
+    store.after_fork()
+    assert not store._connections._idle
+    theirs = Program(store, "child")
+    for _ in range(20):
+        theirs.send({"req1": 1})
+    os._exit(0)
+for _ in range(20):
+    program.send({"req1": 1})
+print(os.waitpid(child, 0)[1], cells(store)["req1"])
+"""
+
+
+@pytest.mark.fault("E8")
+def test_a_child_forked_outside_of_a_transaction_opens_the_file_anew(path):
+    ran = run_python(PRELUDE + OUTSIDE, path)
+
+    assert (ran.stdout, ran.stderr) == ("0 41\n", "")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

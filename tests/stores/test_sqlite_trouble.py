@@ -75,6 +75,7 @@ def counts_again(store: SqliteStore) -> bool:
 # --- files that are none of ours
 
 
+@pytest.mark.fault("E6")
 def test_a_missing_folder_is_named(tmp_path):
     store = SqliteStore(str(tmp_path / "missing" / "counts.db"), clock=lambda: NOW)
 
@@ -84,6 +85,7 @@ def test_a_missing_folder_is_named(tmp_path):
     store.close()
 
 
+@pytest.mark.fault("E6")
 def test_a_folder_is_no_file(store, path):
     path.mkdir()
 
@@ -102,6 +104,7 @@ def test_a_folder_that_is_a_file_is_told(tmp_path):
         store.groups()
 
 
+@pytest.mark.fault("E6")
 @pytest.mark.parametrize("content", ["hello", "no database\n" * 1000])
 def test_a_file_that_is_no_database_is_refused(store, path, content):
     path.write_text(content)
@@ -139,6 +142,7 @@ def test_a_file_of_a_newer_version_is_refused(store, path):
     assert counts_again(store)
 
 
+@pytest.mark.fault("E6")
 def test_a_damaged_file_is_a_store_error(store, path):
     store.define(REQUESTS)
     store.close()
@@ -212,6 +216,7 @@ def somebody(store, path):
         yield connection
 
 
+@pytest.mark.fault("E6")
 @pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
 @pytest.mark.alone
 def test_a_locked_file_is_waited_for_and_then_told(store, somebody, lock):
@@ -256,6 +261,7 @@ def test_a_commit_that_a_reader_holds_up_leaves_nothing_behind(store, somebody):
     assert cells(store) == {"req1": 2}
 
 
+@pytest.mark.fault("E6")
 def test_an_error_within_a_step_leaves_nothing_behind(store, path):
     store.define(REQUESTS)
     program = Program(store)
@@ -343,6 +349,7 @@ def test_a_log_that_a_killed_writer_has_left_is_for_who_may_write(public, path):
     assert cells(public) == {"req1": 3}
 
 
+@pytest.mark.fault("E6")
 @as_root
 def test_a_user_who_may_not_write_is_told_whose_file_it_is(public):
     error = as_nobody(lambda: Program(public, "b").send({"req1": 1}))

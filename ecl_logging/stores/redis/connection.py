@@ -5,10 +5,11 @@ from __future__ import annotations
 # Loaded here and not by the first look-up of a host, which is in a thread: see `Connections`.
 import encodings.idna  # noqa: F401
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -18,6 +19,8 @@ from ecl_logging.stores.redis.errors import translated
 from ecl_logging.stores.redis.timed_sockets import TRANSPORTS
 
 __all__ = ["Connections"]
+
+_T = TypeVar("_T")
 
 _MOST_IDLE = 8  # kept open for whoever comes next
 
@@ -56,20 +59,25 @@ class Connections:
         with translated(shown):
             self._new(Deadline(1.0))
 
-    def call(self, *command: object, timeout: float) -> Any:
-        """Send one command, and return the answer as bytes, numbers and lists.
+    def call(self, *command: object, timeout: float, read: Callable[[Any], _T]) -> _T:
+        """Send one command, and return what `read` makes of the answer: bytes, numbers and lists.
+
+        `read` raises where that cannot be the answer to this question; then the connection is
+        closed, for the next answer may be the one that is missed here.
 
         Raises StoreUnavailable where none comes within `timeout` seconds, StoreError where the
         server refuses; redis-py's ResponseError, where it does, is the error's cause.
         """
         with translated(self.shown):
-            return self._call(command, Deadline(min(timeout, self._longest_wait)))
+            return self._call(command, Deadline(min(timeout, self._longest_wait)), read)
 
-    def _call(self, command: tuple[object, ...], deadline: Deadline) -> Any:
+    def _call(
+        self, command: tuple[object, ...], deadline: Deadline, read: Callable[[Any], _T]
+    ) -> _T:
         connection = self._take(deadline)
         try:
             connection.send_command(*command)
-            answer = connection.read_response()
+            answer = read(connection.read_response())
         except ResponseError:
             self._put_back(connection)  # it was read to its end
             raise
@@ -97,7 +105,12 @@ class Connections:
             elif _is_quiet(connection):
                 connection.end_at(deadline)
                 return connection
-        return self._new(deadline)
+        connection = self._new(deadline)
+        connection.connect()
+        if not _is_quiet(connection):
+            raise RedisConnectionError("It has answered more than it was asked.")
+        connection.end_at(deadline)
+        return connection
 
     def _take_idle(self) -> Any:
         try:
@@ -112,7 +125,7 @@ class Connections:
             connection.disconnect()
 
     def _new(self, deadline: Deadline) -> Any:
-        """Return a connection that is not open yet; its first command opens it."""
+        """Return a connection that is not open yet."""
         left = deadline.seconds_left()
         if left <= 0:
             raise RedisTimeoutError
@@ -133,7 +146,7 @@ def _seconds(setting: object) -> float:
 
 
 def _is_quiet(connection: Any) -> bool:
-    """Whether an idle connection can be used: it is open, and nothing has come unasked."""
+    """Whether a connection can be used: it is open, and nothing has come unasked."""
     connection.end_at(Deadline(1.0))
     try:
         quiet = not connection.can_read()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import (
     APPLIED,
+    DUPLICATE,
     GAP,
     MAX_CELL,
     UNDEFINED,
+    Batch,
     Bucket,
     Definition,
     Finished,
@@ -21,14 +23,17 @@ from ecl_logging.stores.protocols import (
 )
 
 __all__ = [
-    "bucket_of",
+    "buckets_of",
     "definition_of",
     "finished_of",
     "intervals_text",
     "measures_text",
-    "reply_of",
+    "names_of",
+    "number_of",
+    "reply_to",
     "sources_of",
     "text_of",
+    "version_of",
 ]
 
 Flat: TypeAlias = Sequence[bytes]
@@ -37,6 +42,23 @@ Flat: TypeAlias = Sequence[bytes]
 def text_of(value: bytes) -> str:
     """Decode a text; what somebody else has written need not be UTF-8."""
     return value.decode("utf-8", "replace")
+
+
+def number_of(value: Any) -> int:
+    """A number that the server has counted itself."""
+    if type(value) is not int:
+        raise TypeError(f"{type(value).__name__} is no number")
+    return value
+
+
+def version_of(value: bytes) -> int:
+    """The version that a definition has become; 0 where it has not."""
+    return int(text_of(value)) if value else 0
+
+
+def names_of(answer: Iterable[bytes]) -> list[str]:
+    """The names of groups."""
+    return sorted(map(text_of, answer))
 
 
 def intervals_text(intervals: Iterable[Interval]) -> str:
@@ -69,8 +91,21 @@ def definition_of(group: str, answer: Flat) -> Definition | None:
     )
 
 
-def reply_of(answer: Flat) -> Reply:
-    """What became of a batch."""
+def reply_to(batch: Batch, answer: Flat) -> Reply:
+    """What became of a batch; raises ValueError where that was said of another."""
+    reply = _reply_of(answer)
+    could_be_said = {
+        UNDEFINED: True,
+        APPLIED: (reply.number, reply.token) == (batch.number, batch.token),
+        DUPLICATE: reply.number >= batch.number,
+        GAP: not 0 <= batch.number - 1 <= reply.number,
+    }
+    if not could_be_said.get(reply.status, False):
+        raise ValueError(f"{reply.status} {reply.number} is no answer to batch {batch.number}")
+    return reply
+
+
+def _reply_of(answer: Flat) -> Reply:
     status, *numbers = map(text_of, answer)
     if status == UNDEFINED:
         return Reply(UNDEFINED)
@@ -83,8 +118,13 @@ def reply_of(answer: Flat) -> Reply:
     return Reply(status, version, number, total, *amounts, tuple(bad_cells), token)
 
 
-def bucket_of(answer: Flat) -> Bucket:
-    """A bucket with the cells that hold a number."""
+def buckets_of(answer: Sequence[Any]) -> tuple[object, list[Bucket]]:
+    """The server's time, and buckets with the cells that hold a number."""
+    now, *buckets = answer
+    return now, list(map(_bucket_of, buckets))
+
+
+def _bucket_of(answer: Flat) -> Bucket:
     start, *flat = answer
     cells = {}
     for cell, value in zip(flat[::2], flat[1::2], strict=True):

@@ -6,7 +6,8 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError
 
@@ -32,7 +33,8 @@ __all__ = ["RedisStore"]
 
 _READ_SECONDS = 5.0
 _BUCKETS_AT_ONCE = 50  # in one script, during which the server does nothing else
-_POLICY = re.compile(rb"maxmemory_policy:(\S+)")
+_POLICY = re.compile(r"maxmemory_policy:(\S+)")
+_T = TypeVar("_T")
 
 
 class RedisStore:
@@ -68,15 +70,18 @@ class RedisStore:
             # Before the definition, which may lie on another server of a Cluster.
             groups = f"{self._prefix}@groups"
             left = deadline.seconds_left()
-            self._connections.call("SADD", groups, changed.group, timeout=left)
+            self._connections.call(
+                "SADD", groups, changed.group, timeout=left, read=self._read(replies.number_of)
+            )
             version = self._define(known, changed, timeout=deadline.seconds_left())
             if version:
-                return dataclasses.replace(changed, version=int(version))
+                return dataclasses.replace(changed, version=version)
         raise StoreUnavailable(f"{self.shown}: others define {wanted.group} all the time")
 
-    def _define(self, known: Definition | None, changed: Definition, *, timeout: float) -> bytes:
-        """Replace what is known; the new version, empty where somebody else was faster."""
-        version: bytes = self._run(
+    def _define(self, known: Definition | None, changed: Definition, *, timeout: float) -> int:
+        """Replace what is known; the new version, 0 where somebody else was faster."""
+        return self._run(
+            self._read(replies.version_of),
             scripts.DEFINE,
             changed.group,
             "" if known is None else known.version,
@@ -88,11 +93,12 @@ class RedisStore:
             *sorted(changed.events),
             timeout=timeout,
         )
-        return version
 
     def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
         intervals = itertools.chain.from_iterable((i.text, i.seconds) for i in batch.intervals)
-        answer = self._run(
+        return self._run(
+            # Somebody in between may have said it, when the batch had been counted.
+            self._read(partial(replies.reply_to, batch), StoreUnavailable),
             scripts.APPLY,
             batch.group,
             batch.source,
@@ -106,41 +112,39 @@ class RedisStore:
             *itertools.chain.from_iterable(batch.counts.items()),
             timeout=timeout,
         )
-        # Somebody in between may have said it, when the batch had been counted.
-        with understood(self.shown, StoreUnavailable):
-            return replies.reply_of(answer)
 
     def groups(self) -> list[str]:
-        names = self._connections.call("SMEMBERS", f"{self._prefix}@groups", timeout=_READ_SECONDS)
-        with understood(self.shown):
-            return sorted(map(replies.text_of, names))
+        read = self._read(replies.names_of)
+        names = f"{self._prefix}@groups"
+        return self._connections.call("SMEMBERS", names, timeout=_READ_SECONDS, read=read)
 
     def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
-        answer = self._run(scripts.DEFINITION, group, timeout=timeout)
-        with understood(self.shown):
-            return replies.definition_of(group, answer)
+        read = self._read(partial(replies.definition_of, group))
+        return self._run(read, scripts.DEFINITION, group, timeout=timeout)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
         now: object = None
         found: list[Bucket] = []
         for some in _in_slices(list(ages), _BUCKETS_AT_ONCE):
             # All by the clock of the first, which may pass an edge in between.
-            now, *buckets = self._run(
-                scripts.READ, group, interval.text, interval.seconds, *some, now=now
+            now, buckets = self._run(
+                self._read(replies.buckets_of),
+                scripts.READ,
+                group,
+                interval.text,
+                interval.seconds,
+                *some,
+                now=now,
             )
-            with understood(self.shown):
-                found += map(replies.bucket_of, buckets)
+            found += buckets
         return found
 
     def sources(self, group: str) -> list[Source]:
-        answer = self._run(scripts.SOURCES, group)
-        with understood(self.shown):
-            return replies.sources_of(answer, silent_seconds=SOURCE_SECONDS)
+        read = self._read(partial(replies.sources_of, silent_seconds=SOURCE_SECONDS))
+        return self._run(read, scripts.SOURCES, group)
 
     def rotate(self, group: str) -> list[Finished]:
-        answer = self._run(scripts.ROTATE, group)
-        with understood(self.shown):
-            return replies.finished_of(answer)
+        return self._run(self._read(replies.finished_of), scripts.ROTATE, group)
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         if self._has_advised:
@@ -158,15 +162,16 @@ class RedisStore:
 
     def _risks_of_policy(self, timeout: float) -> Iterator[str]:
         try:
-            memory = self._connections.call("INFO", "memory", timeout=timeout)
+            read = self._read(replies.text_of)
+            memory = self._connections.call("INFO", "memory", timeout=timeout, read=read)
         except StoreUnavailable:
             raise
         except StoreError:
             return  # not for this user to know
-        policy = _POLICY.search(memory if isinstance(memory, bytes) else b"")
-        if policy is not None and policy[1] != b"noeviction":
+        policy = _POLICY.search(memory)
+        if policy is not None and policy[1] != "noeviction":
             yield (
-                f"maxmemory-policy is {replies.text_of(policy[1])}: when memory is full the server"
+                f"maxmemory-policy is {policy[1]}: when memory is full the server"
                 " removes counts; set it to noeviction"
             )
 
@@ -178,14 +183,26 @@ class RedisStore:
 
     # --- running a script
 
+    def _read(
+        self, read: Callable[[Any], _T], kind: type[StoreError] = StoreError
+    ) -> Callable[[Any], _T]:
+        """Read an answer so, and say whose fault it is where that is none."""
+
+        def reading(answer: Any) -> _T:
+            with understood(self.shown, kind):
+                return read(answer)
+
+        return reading
+
     def _run(
         self,
+        read: Callable[[Any], _T],
         script: scripts.Script,
         group: str,
         *arguments: object,
         now: object = None,
         timeout: float = _READ_SECONDS,
-    ) -> Any:
+    ) -> _T:
         deadline = Deadline(timeout)
         name = f"{self._prefix}{group}"
         if now is None:
@@ -193,13 +210,15 @@ class RedisStore:
         keys = (f"{name}:@def", f"{name}:@events", f"{name}:@sources")
         words = (len(keys), *keys, name, now, *arguments)
         try:
-            return self._connections.call("EVALSHA", script.digest, *words, timeout=timeout)
+            return self._connections.call(
+                "EVALSHA", script.digest, *words, timeout=timeout, read=read
+            )
         except StoreError as error:
             # The only answer after which it is sent again here: it says that nothing was run.
             if not isinstance(error.__cause__, NoScriptError):
                 raise
         left = deadline.seconds_left()
-        return self._connections.call("EVAL", script.text, *words, timeout=left)
+        return self._connections.call("EVAL", script.text, *words, timeout=left, read=read)
 
 
 def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:
