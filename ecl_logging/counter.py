@@ -191,6 +191,10 @@ class GroupCounter:
             return True
         return time.monotonic() >= self._next_flush
 
+    def hurry(self) -> None:
+        """Be due."""
+        self._next_flush = 0.0
+
     def seconds_to_flush(self) -> float:
         """How long it is until the next flush."""
         return self._next_flush - time.monotonic()

@@ -14,10 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from ecl_logging.batches import Ledger
 from ecl_logging.deadlines import Deadline
-from ecl_logging.lifetime import arm_exit_hooks, has_ended, watch
+from ecl_logging.lifetime import arm_exit_hooks, has_ended, watch, watched
 from ecl_logging.locks import Interrupted
 from ecl_logging.outage import Outage
+from ecl_logging.patience import Patience
+from ecl_logging.retirement import Retirement
 from ecl_logging.sender import flushing_threads
 from ecl_logging.stores.fork_gate import is_interrupted_here
 from ecl_logging.stores.protocols import Store
@@ -28,7 +31,8 @@ __all__ = ["Flusher"]
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
 _LONGEST_WAIT_FOR_THREAD = 5.0
-_IN_A_ROW = 0.5  # between two calls
+_PATIENCE_WITH_A_START = 1.0
+_SHORTEST_TURN = 0.1  # of one whose fellows have had all the time
 _PAUSES_AT_THE_END = (0.0, 0.05, 0.1)  # before each try; a connection that breaks is no outage yet
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
@@ -41,6 +45,7 @@ class _Counter(Protocol):
     @property
     def name(self) -> str: ...
     def is_due(self) -> bool: ...
+    def hurry(self) -> None: ...
     def seconds_to_flush(self) -> float: ...
     def flush(self, timeout: float | None = None) -> bool: ...
     def tell(self) -> None: ...
@@ -49,8 +54,12 @@ class _Counter(Protocol):
     def drop_arrivals(self) -> None: ...
     def give_up(self, *, closed: bool) -> int: ...
     def is_interrupted(self) -> bool: ...
+    def snapshot(self) -> tuple[Ledger, int]: ...
     def after_fork(self) -> None: ...
     def set_aside(self) -> Callable[[], None]: ...
+
+
+_patience_of_all = Patience()  # of calls in a row, with whatever flushers
 
 
 class Flusher:
@@ -66,6 +75,8 @@ class Flusher:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
         self._use(store)
         self.counters: Sequence[_Counter] = ()
+        self._patience = Patience()
+        self.retirement: Retirement | None = None
         self._in_thread = in_thread
         self._ticker = self._new_ticker()
         self._begin()
@@ -112,8 +123,7 @@ class Flusher:
         self._pid = os.getpid()
         self._reopen()
         self.is_used = False  # something was logged in this process
-        self._patience_began = 0.0  # time.monotonic()
-        self._failed_at = 0.0
+        self._patience.reset()
 
     def _reopen(self) -> None:
         self._seconds_left: float | None = None  # for flushing at the end, once that has come
@@ -132,6 +142,9 @@ class Flusher:
         self.store.after_fork()
         self.outage.reset()
         self._ticker.reset()
+        _patience_of_all.reset()
+        if self.retirement is not None:
+            self.retirement.reset()
         for counter in self.counters:
             counter.after_fork()
         self._begin()
@@ -152,12 +165,24 @@ class Flusher:
         """Have the thread look at once whether a counter is due."""
         self._ticker.wake()
 
+    def hurry(self) -> None:
+        """Have the thread flush now, if there is one. Does not wait."""
+        for counter in self.counters:
+            counter.hurry()
+        self.wake()
+
     def _flush_due(self) -> float:
         for counter in self.counters:
+            if self.retirement is not None:
+                counter.hurry()
             # Where one has found the store away, the others need not wait for it, too.
             if counter.is_due() and self.outage.may_try():
                 counter.flush()
         self._tell()
+        if self.retirement is not None:
+            if self.retirement.is_over(self.counters):
+                self.close(None)
+            return self.retirement.pause
         if not self.outage.may_try():
             return _PAUSE_WHILE_AWAY
         soonest = min((c.seconds_to_flush() for c in self.counters), default=_LONGEST_PAUSE)
@@ -187,17 +212,21 @@ class Flusher:
     def flush_patiently(self) -> bool:
         """Do so for a handler: in `exit_timeout`, which calls in a row share.
 
-        `logging.shutdown` makes such calls.
+        `logging.shutdown` makes such calls, for one handler after the other. So while this one
+        waits, the threads of the others send what these have.
         """
-        flushed = self.flush(self._patience())
-        self._failed_at = 0.0 if flushed else time.monotonic()
+        for other in watched():
+            if isinstance(other, Flusher) and other is not self:
+                other.hurry()
+        left = self._patience.left(self.exit_timeout)
+        turn = min(left, max(_SHORTEST_TURN, _patience_of_all.left(self.exit_timeout)))
+        began = time.monotonic()
+        flushed = self.flush(turn)
+        if not flushed:
+            waited = time.monotonic() - began
+            _patience_of_all.spend(waited)
+            self._patience.spend(waited + left - turn)
         return flushed
-
-    def _patience(self) -> float:
-        now = time.monotonic()
-        if now - self._failed_at > _IN_A_ROW:
-            self._patience_began = now
-        return max(0.0, self.exit_timeout - (now - self._patience_began))
 
     def _flush_by(self, flush: Callable[[float | None], bool], timeout: float | None) -> bool:
         """Flush in the thread, which no signal handler interrupts; at the end in this one."""
@@ -260,13 +289,30 @@ class Flusher:
         """
         if self.is_closed or self._must_not_wait():
             return
-        self._flush_finally(self._patience() if timeout is None else timeout)
+        patience = self._patience.left(self.exit_timeout)
+        self._flush_finally(patience if timeout is None else timeout)
         try:
             self._give_up(closed=True)
         except Interrupted:
             return
         self.is_closed = True
         self.store.close()
+
+    def retire(self) -> None:
+        """Go on until nothing comes any more and nothing is pending, then close. Does not wait.
+
+        The thread does it. Where nothing has come yet there is none, until something comes.
+        """
+        if self.is_closed or self.retirement is not None:
+            return
+        self.after_fork()
+        self.retirement = Retirement()
+        if not self.is_used:
+            self.store.close()  # it may have been read; and is opened again if something comes
+        elif self._ticker.start(patience=_PATIENCE_WITH_A_START):
+            self.wake()
+        else:
+            self.close(None)
 
     def at_exit(self, *, spent: float, sharing: int) -> None:
         """Send what is pending as the process ends; later events are sent as they come.

@@ -224,6 +224,11 @@ class EventCountLogger:
         self._rotations.stop()
         self._flusher.close(timeout)
 
+    def _retire(self) -> None:
+        """Close when nothing comes any more, for a handler that a reconfiguration closes."""
+        self._rotations.stop(patience=0.0)
+        self._flusher.retire()
+
     # --- looking at it
 
     def telemetry(self) -> Telemetry:
@@ -262,9 +267,9 @@ class EventCountLogger:
         `ok` is false while the store is away or after `close`; `dropped` is the sum over all
         reasons; `last_flush` is Unix time or None.
         """
-        telemetry = self.telemetry()
+        telemetry, flusher = self.telemetry(), self._flusher
         return {
-            "ok": not self._flusher.outage.is_on and not self._flusher.is_closed,
+            "ok": not (flusher.outage.is_on or flusher.is_closed or flusher.retirement),
             "store": self.store.shown,
             "pending": telemetry["pending"],
             "dropped": sum(telemetry["dropped"].values()),

@@ -16,6 +16,7 @@ from ecl_logging.fields import Record
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
 from ecl_logging.problems import checked_together
+from ecl_logging.retirement import is_configured_anew
 from ecl_logging.rules import Rules, is_own
 from ecl_logging.sender import flushing_threads
 from ecl_logging.settings import RuleConfig
@@ -46,7 +47,6 @@ class RecordCounter:
         self._first = next(iter(ecl._counters.values()), None)
         begin = self._first.begin if self._first is not None else None
         self._counted_by = Rules(rules, ecl._counters, begin).counted_by
-        self.flush = ecl._flusher.flush_patiently
         self._unmatched = unmatched
         if unmatched is not None and self._first is not None:
             self._first.expect([unmatched])
@@ -65,12 +65,22 @@ class RecordCounter:
         if not is_counted and self._first is not None:
             self._first.arrive(self._unmatched, 1, record.created)
 
+    def flush(self) -> None:
+        """Send what is pending. A reconfiguration waits for no store: the thread sends it."""
+        if not is_configured_anew():
+            self.ecl._flusher.flush_patiently()
+
     def close(self) -> None:
-        """Send what is pending, then stop counting; a logger that was handed in stays open."""
-        if self._owns_ecl:
-            self.ecl.close()
-        else:
+        """Send what is pending, then stop counting; a logger that was handed in stays open.
+
+        In a reconfiguration, that is done when other threads have ceased to deliver records.
+        """
+        if not self._owns_ecl:
             self.flush()
+        elif is_configured_anew():
+            self.ecl._retire()
+        else:
+            self.ecl.close()
 
     def count_failed(self, record: Record) -> None:
         """Count a record whose attributes raised, as an invalid value of the first group."""

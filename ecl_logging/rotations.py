@@ -55,10 +55,10 @@ class Rotations:
         self._functions.append(function)
         self._ticker.start()
 
-    def stop(self) -> None:
-        """Call nothing any more; wait a little for a call that is under way."""
+    def stop(self, *, patience: float = _PATIENCE_AT_END) -> None:
+        """Call nothing any more; wait so many seconds for a call that is under way."""
         self._is_stopped = True
-        self._ticker.stop(_PATIENCE_AT_END if self._functions else 0.0)
+        self._ticker.stop(patience if self._functions else 0.0)
 
     def at_exit(self, *, spent: float, sharing: int) -> None:
         """Stop, before Python takes apart what the thread uses."""

@@ -46,14 +46,17 @@ class Ticker:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
 
-    def start(self) -> bool:
-        """Start the thread unless it runs; return whether it does. Never blocks, never raises."""
+    def start(self, *, patience: float = 0.0) -> bool:
+        """Start the thread unless it runs; return whether it does. Never raises.
+
+        Never blocks, but for `patience` seconds where another thread is about to start it.
+        """
         if self._thread is not None and self._thread.is_alive():
             return True
         if self._is_stopping:
             return False
         try:
-            return bool(do_alone(self._starting, self._start))
+            return bool(do_alone(self._starting, self._start, timeout=patience))
         except Interrupted:
             return False
 

@@ -109,6 +109,19 @@ def empty_server(redis_server: RedisServer) -> RedisServer:
 
 
 @pytest.fixture
+def server_options() -> tuple[str, ...]:
+    """Of `own_server`, as on its command line; with none it keeps nothing on disk."""
+    return ()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, server_options: tuple[str, ...]) -> Iterator[RedisServer]:
+    """A server of the test's own, for what would disturb others."""
+    with running(tmp_path, *server_options, port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     """Starts programs; those that still run at the end of the test are killed."""
     yield from _started(Programs(tmp_path))

@@ -88,6 +88,18 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def keep_dump(self) -> Path:
+        """A dump of what it has now, for `restore`; it does not come back by itself."""
+        with contextlib.closing(self.client()) as client:
+            client.save()
+        return (self._folder / "dump.rdb").rename(self._folder / "kept.rdb")
+
+    def restore(self, dump: Path) -> None:
+        """Start it, killed before, with what a dump has."""
+        at_start = shutil.copy(dump, self._folder / "dump.rdb")
+        self.start()
+        Path(at_start).unlink()
+
     def pause(self) -> None:
         """Let it hang: it accepts, and does not answer."""
         self._signal(signal.SIGSTOP)

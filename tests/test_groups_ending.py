@@ -14,6 +14,7 @@ import pytest
 from ecl_logging import EventCountLogger, StoreUnavailable
 from ecl_logging.flusher import Flusher
 from ecl_logging.handlers import CountingHandler
+from ecl_logging.patience import Patience
 from ecl_logging.stores.memory import MemoryStore
 from tests.conftest import wait_until
 from tests.faulty_stores import FlakyStore, HangingStore
@@ -362,6 +363,54 @@ def test_handlers_that_share_a_logger_share_the_time_of_its_end(monkeypatch, war
 
     assert time.monotonic() - began < 1.2
     assert dropped(ecl) == {"shutdown": 1}
+
+
+def seconds_of_shutdown(hanging: int) -> float:
+    """How long `logging.shutdown` takes for so many handlers whose stores hang, and two others."""
+    stores = [HangingStore() for _ in range(hanging)]
+    every: list[Any] = [MemoryStore(), *stores, MemoryStore()]
+    handlers = [CountingHandler(groups=BATCHED, store=store) for store in every]
+    for handler in handlers:
+        handler.ecl["g"].log("x")
+    for store in stores:
+        wait_until(store.is_waiting.is_set)
+    for handler in handlers:
+        handler.ecl["g"].log("x")
+    began = time.monotonic()
+    for handler in reversed(handlers):
+        handler.flush()
+        handler.close()
+    seconds = time.monotonic() - began
+    for handler in handlers:
+        if isinstance(handler.ecl.store, MemoryStore):
+            assert telemetry(handler.ecl)["applied"] == 2
+        else:
+            assert dropped(handler.ecl) == {"shutdown": 2}
+    return seconds
+
+
+@pytest.mark.alone
+@pytest.mark.fault("D11")
+def test_handlers_with_loggers_of_their_own_share_the_time_of_one(monkeypatch, warnings_told):
+    """And those whose stores answer have their turn."""
+    monkeypatch.setattr(Flusher, "exit_timeout", 0.6)
+
+    assert seconds_of_shutdown(hanging=6) < 2.0
+
+
+@pytest.mark.alone
+@pytest.mark.fault("D11", control=True)
+def test_handlers_that_did_not_share_their_time_would_take_it_all_in_turn(
+    monkeypatch, warnings_told
+):
+    class Endless(Patience):
+        def spend(self, seconds: float) -> None:
+            pass
+
+    monkeypatch.setattr(Flusher, "exit_timeout", 0.6)
+    monkeypatch.setattr("ecl_logging.flusher._patience_of_all", Endless())
+
+    assert seconds_of_shutdown(hanging=6) > 3.0
 
 
 def test_a_flush_that_succeeds_gives_the_next_one_its_whole_time(monkeypatch):

@@ -6,18 +6,24 @@ thread is to be had, and at the end of a process.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from ecl_logging.batches import PendingCounts
+from ecl_logging.locks import Interrupted
 from ecl_logging.ticker import Ticker
 from tests.conftest import wait_until
 from tests.faulty_stores import FlakyStore
 from tests.interruptions import PACKAGE, interrupted_at
 from tests.pending_counts import HOUR, MINUTE, T, add, assert_accounted, pending_of, total
 from tests.programs import Program
+
+pytestmark = pytest.mark.fault("D7")
 
 MANY = 5000  # moments; no work here has so many
 
@@ -130,3 +136,55 @@ def test_a_thread_is_started_all_the_same(within):
         return was_interrupted
 
     until_it_goes_through(attempt, at_least=2)
+
+
+class Moment:
+    """The time of a record, at whose look-up a signal handler comes in, once."""
+
+    def __init__(self, handler: Callable[[], object]) -> None:
+        self.handler: Callable[[], object] | None = handler
+
+    def __floor__(self) -> int:
+        handler, self.handler = self.handler, None
+        if handler is not None:
+            handler()
+        return int(T)
+
+
+def counts_of(handler: Callable[[PendingCounts], object]) -> Counter[str]:
+    """What is pending of three records, where a signal handler comes in amid the first one."""
+    pending = pending_of()
+
+    def interrupt() -> None:
+        with contextlib.suppress(Interrupted):
+            handler(pending)
+
+    first: Any = Moment(interrupt)
+    pending.arrivals.append(("a", 1, first))
+    for event_id in ("b", "c"):
+        add(pending, event_id)
+    with contextlib.suppress(IndexError):
+        pending.drain()
+    with contextlib.suppress(IndexError):
+        pending.drain()
+    return Counter(total(pending))
+
+
+HANDLERS = [PendingCounts.drain, PendingCounts.snapshot, lambda pending: pending.try_drain(2)]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_signal_handler_that_counts_amid_our_own_work_leaves_it_alone(handler):
+    assert counts_of(handler) == {"a": 1, "b": 1, "c": 1}
+
+
+@pytest.mark.once
+@pytest.mark.fault("D7", control=True)
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_signal_handler_that_was_not_kept_from_our_own_work_would_count_wrongly(
+    handler, monkeypatch
+):
+    for module in ("locks", "batches"):
+        monkeypatch.setattr(f"ecl_logging.{module}.is_mine", lambda lock: False)
+
+    assert counts_of(handler) != {"a": 1, "b": 1, "c": 1}

@@ -44,7 +44,7 @@ LAYERS = [
     ["config"],
     ["stores"],
     ["confirmed", "stretches", "batches", "outage", "definitions", "sender"],
-    ["ticker", "lifetime", "flusher", "views"],
+    ["ticker", "lifetime", "patience", "retirement", "flusher", "views"],
     ["counter"],
     ["event_group", "rotations", "fields"],
     ["groups", "rules"],

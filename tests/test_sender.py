@@ -112,6 +112,7 @@ def test_a_thread_that_is_flushing_does_not_flush_again(store, clock):
 # --- the connection fails
 
 
+@pytest.mark.fault("A1")
 def test_a_batch_whose_reply_was_lost_counts_once(store, clock, warnings_told):
     program = Program(store, clock)
     program.log("a", 3)
@@ -122,6 +123,7 @@ def test_a_batch_whose_reply_was_lost_counts_once(store, clock, warnings_told):
     assert program.ledger == Ledger(counted=3, applied=3, retries=2)
 
 
+@pytest.mark.fault("A2")
 def test_a_batch_that_never_arrived_counts_once(store, clock, warnings_told):
     program = Program(store, clock)
     program.log("a", 3)
@@ -164,6 +166,7 @@ def test_counts_of_an_outage_land_in_the_buckets_of_their_time(store, clock, war
 # --- the store forgets
 
 
+@pytest.mark.fault("B2", "B13")
 def test_a_store_that_was_emptied_is_told_exactly_and_counting_goes_on(clock, warnings_told):
     store = FlakyStore(MemoryStore(clock=clock))
     program = Program(store, clock)
@@ -178,6 +181,7 @@ def test_a_store_that_was_emptied_is_told_exactly_and_counting_goes_on(clock, wa
     assert warnings_told == ["group g: the store has lost 7 counts that it had confirmed"]
 
 
+@pytest.mark.fault("B2")
 def test_a_store_that_was_set_back_has_lost_what_it_confirmed_since(clock, warnings_told):
     store = FlakyStore(MemoryStore(clock=clock))
     program = Program(store, clock)
@@ -246,6 +250,7 @@ def test_a_clone_that_counts_the_same_amounts_loses_nothing(
     assert dropped(clone) == {}
 
 
+@pytest.mark.fault("A7")
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_batch_that_another_layer_sends_twice_counts_once(store, clock, n):
     """Some proxies, and redis-py's own client, do so where a connection is cut."""
@@ -408,6 +413,7 @@ def emptied(store: FlakyStore, clock: Clock) -> None:
     store.inner = MemoryStore(clock=clock)
 
 
+@pytest.mark.fault("B2", "B13")
 def test_a_store_that_is_emptied_twice_is_told_twice(clock, warnings_told):
     store = FlakyStore(MemoryStore(clock=clock))
     program = Program(store, clock)
@@ -421,6 +427,7 @@ def test_a_store_that_is_emptied_twice_is_told_twice(clock, warnings_told):
     assert (program.ledger.applied, dropped(program)) == (4000, {"server_forgot": 327})
 
 
+@pytest.mark.fault("B2", "B13")
 def test_what_was_confirmed_before_a_partial_loss_is_lost_with_the_rest(clock, warnings_told):
     store = FlakyStore(MemoryStore(clock=clock))
     program = Program(store, clock)

@@ -109,7 +109,8 @@ class CountingHandler(logging.Handler):
     def close(self) -> None:
         """Send what is pending, then stop counting. Safe to call twice.
 
-        An EventCountLogger that was handed in is flushed, and stays open.
+        An EventCountLogger that was handed in is flushed, and stays open. Where `logging.config`
+        closes the handler, its thread does this when other threads have ceased to deliver records.
         """
         self._close()
         self.is_closed = True

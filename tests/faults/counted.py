@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import logging.config
 import os
+from typing import Any
 
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.handlers import CountingHandler
-from tests.faults.oracle import EVENTS, GROUP, INTERVALS
+from tests.faults.oracle import EVENTS, GROUP, INTERVALS, OracleHandler
 
 log = logging.getLogger("app")
 
@@ -16,6 +17,19 @@ GROUPS = {GROUP: {"events": EVENTS, "intervals": INTERVALS, "history": 600}}
 
 
 PATIENCE = 20.0
+
+
+class NotingHandler(CountingHandler):
+    """Has the oracle note each record that is delivered to it, then counts it."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._oracle = OracleHandler(os.environ["ORACLE"])
+        self.ecl.exit_timeout = PATIENCE
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._oracle.emit(record)
+        super().emit(record)
 
 
 def configure(

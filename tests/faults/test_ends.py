@@ -17,6 +17,7 @@ from tests.faults.counted import *
 """
 
 
+@pytest.mark.fault("D12")
 @pytest.mark.parametrize(
     "ending",
     [
@@ -43,6 +44,7 @@ def test_an_exit_status_stays_what_it_is(programs: Programs) -> None:
     programs.assert_counted(1000)
 
 
+@pytest.mark.fault("D12")
 def test_an_uncaught_exception_shows_its_traceback_only(programs: Programs) -> None:
     ended = programs.run(f"{START}\nconfigure()\nlog_records(1000)\nraise KeyError('oops')")
 
@@ -93,6 +95,7 @@ except KeyboardInterrupt:
     programs.assert_counted(1000)
 
 
+@pytest.mark.fault("D12")
 def test_threads_that_go_on_after_the_main_thread_are_counted(programs: Programs) -> None:
     ended = programs.run(
         f"""{START}
@@ -111,11 +114,13 @@ for _ in range(4):
     programs.assert_counted(12_010)
 
 
+@pytest.mark.fault("D6")
 def test_many_threads_that_just_finished_are_counted(programs: Programs) -> None:
-    ended = programs.run(
+    """Nothing is sent before the end but what came first: the exit finds it all."""
+    program = programs.start(
         f"""{START}
-configure()
-threads = [threading.Thread(target=log_records, args=(200,)) for _ in range(200)]
+configure(sync_interval=60)
+threads = [threading.Thread(target=log_records, args=(1000,)) for _ in range(200)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -123,10 +128,29 @@ for thread in threads:
 """
     )
 
+    assert_silent(program.end(seconds=90))
+    programs.assert_counted(200_000)
+
+
+@pytest.mark.once
+@pytest.mark.fault("D6", "D12", control=True)
+def test_without_the_exit_hook_what_was_counted_last_is_lost(programs: Programs) -> None:
+    ended = programs.run(
+        f"""{START}
+from ecl_logging import lifetime
+atexit.unregister(lifetime._at_exit)
+ecl = EventCountLogger({{GROUP: GROUPS[GROUP] | {{"sync_interval": 60}}}})
+ecl[GROUP].log("e0")
+ecl.flush()
+ecl[GROUP].log("e0", 5)
+"""
+    )
+
     assert_silent(ended)
-    programs.assert_counted(40_000)
+    assert totals(programs.stored())["1m"] == {"e0": 1}
 
 
+@pytest.mark.fault("D6", "D12")
 @pytest.mark.parametrize("pause", ["time.sleep(0.0005)", ""], ids=["paced", "flat out"])
 def test_a_daemon_thread_that_logs_until_the_end_loses_nothing_unseen(
     programs: Programs, pause: str
@@ -173,6 +197,7 @@ def _told(out: str) -> tuple[int, dict[str, Any]]:
     return int(number), eval(telemetry)
 
 
+@pytest.mark.fault("D12")
 def test_callbacks_of_atexit_are_counted(programs: Programs) -> None:
     """They run in the reverse order: before and after our own, all before logging.shutdown."""
     ended = programs.run(
@@ -189,6 +214,7 @@ atexit.register(log_records, 4000)
     programs.assert_counted(7210)
 
 
+@pytest.mark.fault("D12")
 def test_a_first_record_in_a_callback_of_atexit_is_counted(programs: Programs) -> None:
     ended = programs.run(f"{START}\nconfigure()\natexit.register(log_records, 10)")
 
@@ -196,6 +222,7 @@ def test_a_first_record_in_a_callback_of_atexit_is_counted(programs: Programs) -
     programs.assert_counted(10)
 
 
+@pytest.mark.fault("D12")
 def test_a_callback_that_runs_after_logging_shutdown_is_silent(programs: Programs) -> None:
     ended = programs.run(
         f"import atexit\natexit.register(lambda: log_records(10))\n{START}"
@@ -214,6 +241,7 @@ group = {"events": EVENTS, "intervals": INTERVALS}
 """
 
 
+@pytest.mark.fault("D12")
 @pytest.mark.parametrize("options", ["{}", "{'sync_interval': 60}", "{'sync_limit': 100_000}"])
 @pytest.mark.parametrize("ending", ["", "import sys; sys.exit(0)", "ecl.close(); ecl.close()"])
 def test_what_was_counted_by_hand_is_in_the_store_at_the_end(
@@ -230,6 +258,7 @@ def test_what_was_counted_by_hand_is_in_the_store_at_the_end(
     }
 
 
+@pytest.mark.fault("D12")
 @pytest.mark.parametrize("options", ["{}", "{'sync_interval': 60}"])
 def test_a_first_count_by_hand_in_a_callback_of_atexit_is_in_the_store(
     programs: Programs, options: str
@@ -253,6 +282,7 @@ def test_a_direct_group_has_written_when_the_call_returns(programs: Programs) ->
     assert totals(programs.stored())["1m"] == {"e3": 5}
 
 
+@pytest.mark.fault("D12")
 def test_a_logger_that_is_made_at_the_very_end_counts(programs: Programs) -> None:
     """By a callback that runs after the library's own."""
     ended = programs.run(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.oracle import totals
+from tests.faults.oracle import EVENTS, logged, totals
 from tests.faults.programs import Programs, assert_silent
 
 START = """
 import logging, os, sys, threading, time
 from tests.faults.counted import *
 """
+
+
+pytestmark = pytest.mark.fault("D1")
 
 
 @pytest.fixture
@@ -93,6 +96,7 @@ for _ in range(3):
     programs.assert_counted(10 + 20 + 40 + 80)
 
 
+@pytest.mark.fault("D5")
 def test_a_daemon_that_forks_twice_counts(programs: Programs) -> None:
     ended = programs.run_forking(
         f"""{START}
@@ -116,132 +120,132 @@ while not os.path.exists("done"):
     programs.assert_counted(110)
 
 
-def test_a_program_that_is_started_with_preexec_fn_disturbs_nothing(programs: Programs) -> None:
-    ended = programs.run_forking(
-        f"""{START}
+STARTING = f"""{START}
 import subprocess
 configure()
-log_records(10)
-subprocess.run([sys.executable, "-c", ""], preexec_fn=os.getpid, check=True)
-log_records(10)
+for _ in range(3):
+    log_records(9)  # of all kinds but the last
+    subprocess.run(["true"], preexec_fn=os.getpid, check=True)
+    subprocess.run(["true"], preexec_fn=lambda: log.info("", extra={{"event": EVENTS[9]}}))
+    subprocess.run(["true"], start_new_session=True, check=True)
+    os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)
+    os.system("true")
+log_records(9)
 """
-    )
-
-    assert_silent(ended)
-    programs.assert_counted(20)
 
 
-def test_threads_that_log_through_a_storm_of_forks_lose_nothing(programs: Programs) -> None:
-    ended = programs.run_forking(
-        f"""{START}
+@pytest.mark.fault("D5")
+def test_programs_that_are_started_disturb_nothing(programs: Programs) -> None:
+    """What a preexec_fn logs goes with its process, which another program replaces."""
+    assert_silent(programs.run_forking(STARTING))
+
+    assert len(logged(programs.oracle)) == 4 * 9 + 3
+    programs.assert_all_counted_but_some(EVENTS[9])
+
+
+STORM = f"""{START}
 def work():
     while not stopping.is_set():
-        log_records(10)
-        time.sleep(0.002)
+        log_records(9)  # of all kinds but the last
+        time.sleep(0.01)
 
 configure(sync_interval=0.01)
 stopping = threading.Event()
 threads = [threading.Thread(target=work) for _ in range(3)]
 for thread in threads:
     thread.start()
-for _ in range(20):
+for _ in range(ROUNDS):
     children = []
-    for _ in range(3):
+    for _ in range(5):
         child = os.fork()
         if child == 0:
-            log_records(10)
-            sys.exit(0)
+            for _ in range(10):
+                log.info("in a child", extra={{"event": EVENTS[9]}})
+            ENDING
         children.append(child)
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
 stopping.set()
 for thread in threads:
     thread.join()
-""",
-        seconds=120,
-    )
+"""
 
-    assert_silent(ended)
+
+def test_threads_that_log_through_a_storm_of_forks_lose_nothing(programs: Programs) -> None:
+    program = STORM.replace("ROUNDS", "10").replace("ENDING", "sys.exit(0)")
+    assert_silent(programs.run_forking(program, seconds=120))
+
+    assert totals(programs.expected())["1m"][EVENTS[9]] == 10 * 5 * 10
     programs.assert_everything_counted()
 
 
-# A thread of the parent is inside a step of the store, for as long as a slow disk may take.
-IN_A_STEP = """
-from ecl_logging.stores.sqlite.tables import SqliteTables
+def test_children_that_end_without_a_word_lose_no_more_than_their_own(programs: Programs) -> None:
+    program = STORM.replace("ROUNDS", "40").replace("ENDING", "os._exit(0)")
+    assert_silent(programs.run_forking(program, seconds=120))
 
-def slow(method):
-    def step(*arguments):
-        result = method(*arguments)
-        if not entered.is_set():
-            entered.set()
-            time.sleep({seconds})
-        return result
-    return step
-
-entered = threading.Event()
-"""
-WRITING = f"{START}{IN_A_STEP}\nSqliteTables.add = slow(SqliteTables.add)\n"
-READING = f"{START}{IN_A_STEP}\nSqliteTables.bucket = slow(SqliteTables.bucket)\n"
-
-of_sqlite = pytest.mark.parametrize("programs_anywhere", ["sqlite"], indirect=True)
-durations = pytest.mark.parametrize("seconds", [0.2, 1.0])
+    programs.assert_all_counted_but_some(EVENTS[9])
 
 
-@of_sqlite
-@durations
-def test_a_child_forked_while_the_parent_writes_counts(programs: Programs, seconds: float) -> None:
-    """SQLite keeps the locks of a file in memory: copied by a fork, nobody gives them back."""
-    ended = programs.run_forking(
-        f"""{WRITING.format(seconds=seconds)}
-configure(sync_interval=0.05)
+PENDING = f"""{START}
+{{protection}}
+configure(sync_interval=60)
 log_records(10)
-entered.wait()
+event_count_logger().flush()
+log_records(1000)
 child = os.fork()
-log_records(10)
 if child:
     assert os.waitpid(child, 0)[1] == 0
 """
-    )
-
-    assert_silent(ended)
-    programs.assert_counted(30)
-
-
-@of_sqlite
-@durations
-def test_a_child_forked_while_the_parent_reads_locks_nobody_out(
-    programs: Programs, seconds: float
-) -> None:
-    """SQLite takes a copied lock for one of its own, and never lets go of the file."""
-    ended = programs.run_forking(
-        f"""{READING.format(seconds=seconds)}
-configure(sync_interval=0.05)
-log_records(10)
-group = event_count_logger().groups[GROUP]
-group.sync()
-reader = threading.Thread(target=group.get_counts, args=("1m",))
-reader.start()
-entered.wait()
-child = os.fork()
-log_records(10)
-if child == 0:
-    group.sync()
-    os.mkdir("child_has_written")
-    while not os.path.exists("parent_has_written"):
-        time.sleep(0.01)
-else:
-    while not os.path.exists("child_has_written"):
-        time.sleep(0.01)
-    reader.join()
-    print(group.sync(3.0))
-    os.mkdir("parent_has_written")
-    assert os.waitpid(child, 0)[1] == 0
+KEPT_COUNTS = """
+from ecl_logging.counter import GroupCounter
+GroupCounter.after_fork = lambda self: None
 """
-    )
 
-    assert_silent(ended)
-    assert ended.out == "True\n"
-    programs.assert_counted(30)
+
+@pytest.mark.once
+@pytest.mark.fault("D1", "D4", control=True)
+def test_a_child_that_kept_what_its_parent_had_pending_would_count_it_again(
+    programs: Programs,
+) -> None:
+    assert_silent(programs.run_forking(PENDING.format(protection=KEPT_COUNTS)))
+
+    assert len(logged(programs.oracle)) == 1010
+    assert sum(totals(programs.stored())["1m"].values()) == 2010
+
+
+RECYCLING = f"""{START}
+configure(sync_interval=60)
+log_records(10)
+for _ in range(30):
+    worker = os.fork()
+    if worker == 0:
+        for _ in range(4):
+            log_records(5)
+            time.sleep(0.005)
+        ENDING
+        os._exit(0)
+    assert os.waitpid(worker, 0)[1] == 0
+    log_records(10)
+"""
+# As docs/recipes.md has it for servers whose workers end by os._exit.
+FLUSHING = "for handler in logging.getLogger().handlers: handler.flush()"
+FLUSHED_BEFORE = "event_count_logger().flush(); log_records(7)"
+
+
+@pytest.mark.fault("D3")
+def test_recycled_workers_that_flush_in_their_exit_hook_lose_nothing(programs: Programs) -> None:
+    assert_silent(programs.run_forking(RECYCLING.replace("ENDING", FLUSHING)))
+
+    programs.assert_counted(10 + 30 * 30)
+
+
+@pytest.mark.once
+@pytest.mark.fault("D3", control=True)
+def test_recycled_workers_that_do_not_flush_lose_what_they_have(programs: Programs) -> None:
+    assert_silent(programs.run_forking(RECYCLING.replace("ENDING", FLUSHED_BEFORE)))
+
+    counted = sum(totals(programs.stored())["1m"].values())
+    assert (len(logged(programs.oracle)), counted) == (10 + 30 * 37, 10 + 30 * 30)
 
 
 @pytest.mark.parametrize("hook", ["before", "after_in_parent", "after_in_child"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.oracle import EVENTS, logged, totals
 from tests.faults.programs import Programs, assert_silent
+
+pytestmark = pytest.mark.fault("D2")
 
 START = """
 import concurrent.futures, logging, multiprocessing, os, sys, threading, time
@@ -44,13 +47,12 @@ def run(programs: Programs, method: str, main: str) -> None:
 
 
 @every_method
-@pytest.mark.parametrize("target", ["work", "exit_early"])
-def test_processes_count_what_they_log(programs: Programs, method: str, target: str) -> None:
+def test_processes_count_what_they_log(programs: Programs, method: str) -> None:
     run(
         programs,
         method,
-        f"""
-    processes = [context.Process(target={target}) for _ in range(3)]
+        """
+    processes = [context.Process(target=target) for target in (work, exit_early, work)]
     for process in processes:
         process.start()
     for process in processes:
@@ -85,13 +87,13 @@ def test_recycled_workers_of_a_pool_count_what_they_log(programs: Programs, meth
         method,
         """
     pool = context.Pool(2, maxtasksperchild=1)
-    pool.map(work, range(4), chunksize=1)
+    pool.map(work, range(3), chunksize=1)
     pool.close()
     pool.join()
 """,
     )
 
-    programs.assert_counted(500)
+    programs.assert_counted(400)
 
 
 @every_method
@@ -125,6 +127,32 @@ def test_a_thread_that_outlives_the_childs_main_function_is_counted(
     )
 
     programs.assert_counted(2200)
+
+
+@pytest.mark.once
+@pytest.mark.fault("D2", control=True)
+def test_without_a_hook_of_its_own_a_child_loses_what_it_logged_last(programs: Programs) -> None:
+    """It begins by clearing those that it has inherited."""
+    run(
+        programs,
+        "fork",
+        """
+    process = context.Process(target=log_and_flush)
+    process.start()
+    process.join()
+
+def log_and_flush():
+    import ecl_logging.flusher
+    ecl_logging.flusher.arm_exit_hooks = lambda: None
+    configure(sync_interval=60)
+    log_records(100)
+    event_count_logger().flush()
+    log_records(10)
+""",
+    )
+
+    counted = sum(totals(programs.stored())["1m"].values())
+    assert (len(logged(programs.oracle)), counted) == (210, 200)
 
 
 def test_a_child_that_forks_counts_in_both(programs: Programs) -> None:
@@ -172,3 +200,27 @@ def stay(sent):
     )
 
     programs.assert_counted(200)
+
+
+@every_method
+def test_a_pool_that_is_terminated_loses_only_what_its_workers_had(
+    programs: Programs, method: str
+) -> None:
+    """As the end of `with Pool()` does it. What their parent logs meanwhile is all there."""
+    run(
+        programs,
+        method,
+        """
+    with context.Pool(2) as pool:
+        pool.map(log_in_worker, range(8), chunksize=1)
+        log_records(9)
+    log_records(9)
+
+def log_in_worker(_):
+    for _ in range(100):
+        log.info("in a worker", extra={"event": EVENTS[9]})
+""",
+    )
+
+    assert len(logged(programs.oracle)) == 100 + 2 * 9 + 800
+    programs.assert_all_counted_but_some(EVENTS[9])

@@ -130,6 +130,7 @@ def test_a_port_that_refuses_and_a_server_that_appears_later(
     assert_told_once_each(warnings, "Connection refused", later.port)
 
 
+@pytest.mark.fault("A8")
 def test_a_port_that_accepts_and_never_answers(later: RedisServer, tmp_path: Path) -> None:
     programs = Programs(tmp_path, later)
     with silent_listener(later.port):
@@ -142,6 +143,7 @@ def test_a_port_that_accepts_and_never_answers(later: RedisServer, tmp_path: Pat
     assert_told_once_each(warnings, "no answer in time", later.port)
 
 
+@pytest.mark.fault("B1", "B3")
 def test_a_server_that_is_killed_and_hangs_while_it_is_counted(
     later: RedisServer, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import yaml
 from ecl_logging import ConfigError, EventCountLogger
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.tools.read import main as ecl_read
+from tests.conftest import wait_until
 
 TWELVE_LINES = """
 version: 1
@@ -82,14 +83,22 @@ def test_a_section_is_reached_by_reference(configure):
     assert handler.ecl["requests"].get_counts("1d", current=True) == {"error": 1, "req1": 1}
 
 
+@pytest.mark.fault("D15")
 def test_configuring_again_closes_the_handler_before(configure):
+    """Its thread sends what it has, and what other threads still deliver to it, and ends."""
     first = configure(REFERRING)
     logging.getLogger("app").info("one", extra={"event": "req1"})
     second = configure(REFERRING)
-    logging.getLogger("app").info("two", extra={"event": "req1"})
-
+    assert first.is_closed
     assert not first.ecl.health()["ok"]
-    assert second.ecl["requests"].get_current_count("req1", "1d") == 2
+    logging.getLogger("app").info("two", extra={"event": "req1"})
+    first.handle(logging.makeLogRecord({"name": "app", "event": "req1"}))
+
+    group = second.ecl["requests"]
+    assert wait_until(lambda: group.get_current_count("req1", "1d") == 3)
+    assert wait_until(lambda: first.ecl._flusher.is_closed)
+    first.handle(logging.makeLogRecord({"name": "app", "event": "req1"}))
+    assert first.ecl.telemetry()["dropped"]["closed"] == 1
 
 
 def test_arguments_and_filters_are_written_beside_the_class(configure):

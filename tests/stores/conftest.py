@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -13,7 +12,7 @@ from ecl_logging import stores
 from ecl_logging.stores.protocols import Store
 from ecl_logging.stores.redis.store import RedisStore
 from tests.conftest import Clock
-from tests.redis_servers import RedisServer, free_port, running
+from tests.redis_servers import RedisServer
 from tests.stores.kinds import KINDS, Kind
 
 
@@ -45,13 +44,6 @@ def client(empty_server: RedisServer) -> Iterator[redis.Redis]:
     """A look at the server of the Redis kinds, and what others may do to it."""
     with contextlib.closing(empty_server.client()) as client:
         yield client
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server of the test's own, for what would disturb others."""
-    with running(tmp_path, port=free_port()) as server:
-        yield server
 
 
 @pytest.fixture

@@ -210,6 +210,7 @@ def test_a_cap_far_above_one_statement_is_kept_exactly(store):
 # --- cells that cannot add
 
 
+@pytest.mark.fault("B14")
 def test_a_cell_that_holds_no_number_is_passed_over_and_reported(store, kind):
     kind.spoil(FIVE_MINUTES, NOW, "req1")
 
@@ -220,6 +221,7 @@ def test_a_cell_that_holds_no_number_is_passed_over_and_reported(store, kind):
     assert cells(store, FIVE_SECONDS) == {"req1": 2, "req2": 3}
 
 
+@pytest.mark.fault("B14")
 def test_events_are_dropped_only_where_no_interval_could_take_them(store, kind):
     program = Program(store)
     kind.spoil(FIVE_MINUTES, NOW, "req1")
@@ -274,6 +276,7 @@ def test_a_cell_holds_up_to_the_largest_number(store):
     assert cells(store) == {"req1": LARGEST}
 
 
+@pytest.mark.fault("B14")
 def test_a_cell_that_cannot_hold_the_sum_is_left_as_it_is(store):
     Program(store, "a").send({"req1": LARGEST - 5})
 
@@ -303,6 +306,7 @@ def test_a_running_total_may_outgrow_the_largest_cell(store):
     assert store.apply(program.batch({"req2": 1}, number=9)).total == LARGEST + 2
 
 
+@pytest.mark.fault("A1", "B14")
 def test_a_batch_with_a_bad_cell_sent_again_repeats_the_reply(store, kind):
     kind.spoil(FIVE_MINUTES, NOW, "req1")
     batch = Program(store).batch({"req1": 2}, intervals=(FIVE_MINUTES,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ class RetryingProgram(Program):
         self.unconfirmed, self.confirmed = None, batch
 
 
+@pytest.mark.fault("A1", "A2", "A5")
 @settings(
     deadline=None,
     max_examples=25,

@@ -15,6 +15,8 @@ from ecl_logging.stores.fork_gate import kept_from_forks
 from ecl_logging.stores.protocols import Batch, Definition
 from ecl_logging.stores.sqlite.store import SqliteStore
 
+pytestmark = pytest.mark.fault("D4")
+
 SECOND = (Interval("1s", 1),)
 
 

@@ -64,6 +64,7 @@ def test_a_mapping_reaches_the_server(server, tmp_path):
             assert count_now(store)["req1"] == 1
 
 
+@pytest.mark.fault("A7")
 def test_the_settings_of_a_client_are_taken_over_but_not_its_habits(server, tmp_path):
     often = Retry(ExponentialBackoff(), 10)
     clients = [
@@ -90,6 +91,7 @@ def test_the_settings_of_a_client_are_taken_over_but_not_its_habits(server, tmp_
             assert len(clients) >= number
 
 
+@pytest.mark.fault("A7")
 def test_the_connections_of_a_client_are_not_used(server):
     client = redis.Redis.from_url(server.url)
     store = open_store(client)
@@ -100,6 +102,7 @@ def test_the_connections_of_a_client_are_not_used(server):
     assert client.connection_pool._available_connections == []
 
 
+@pytest.mark.fault("A7")
 def test_clients_that_cannot_be_taken_over_are_refused():
     class OwnAsynchronous(redis.asyncio.Redis):
         pass
@@ -222,6 +225,7 @@ def test_a_host_that_has_no_address_is_told():
     assert told.startswith("redis://no.such.host.invalid:6379/0: ")
 
 
+@pytest.mark.fault("B15")
 def test_a_wrong_password_is_an_error_of_its_own(server):
     wrong = server.url.replace(CANARY, f"{CANARY}-wrong")
     with contextlib.closing(open_store(wrong)) as store, pytest.raises(StoreError) as caught:
@@ -245,6 +249,7 @@ def test_a_database_that_the_server_does_not_have_is_told(server):
         store.groups()
 
 
+@pytest.mark.fault("A8", "B3")
 @pytest.mark.alone
 def test_a_server_that_does_not_answer_is_waited_for_as_long_as_is_allowed(server, store):
     store.define(REQUESTS)
@@ -282,6 +287,7 @@ def slow_server(seconds: float, *, piece: int) -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
+@pytest.mark.fault("A8")
 @pytest.mark.parametrize("piece", [1, 100], ids=["byte by byte", "one answer after the other"])
 @pytest.mark.alone
 def test_the_time_is_for_the_whole_step_however_slowly_it_comes(piece):
@@ -378,6 +384,7 @@ def test_a_time_out_of_the_users_may_be_shorter(server):
         server.go_on()
 
 
+@pytest.mark.fault("A4", "B3")
 def test_an_answer_that_comes_too_late_is_nobodys(server, store):
     """What was asked is done once the server goes on; its answer answers nothing else."""
     count_now(store)  # the server knows the scripts from now on
@@ -392,6 +399,7 @@ def test_an_answer_that_comes_too_late_is_nobodys(server, store):
     assert cells(store) == {"req1": 2}
 
 
+@pytest.mark.fault("A10")
 def test_a_connection_that_was_cut_while_idle_is_replaced_unseen(server, store):
     with contextlib.closing(server.client()) as client:
         for _ in range(3):
@@ -408,6 +416,7 @@ def test_a_server_that_comes_back_is_used_again(server, store):
     assert store.groups() == []
 
 
+@pytest.mark.fault("B13")
 def test_scripts_that_the_server_has_forgotten_are_loaded_again(server, store):
     store.define(REQUESTS)
     with contextlib.closing(server.client()) as client:

@@ -138,6 +138,7 @@ def test_a_prefix_stands_before_all_keys(empty_server, client, clock):
         assert client.get("shop:requests:5m:cur:req1") == "2"
 
 
+@pytest.mark.fault("B14")
 def test_a_bucket_key_that_is_no_hash_takes_no_counts_and_reads_empty(store, client):
     store.define(PLAIN)
     client.set(f"requests:5s:{NOW}", "not ours")
@@ -184,6 +185,7 @@ def test_a_large_sum_is_exact(store, kind):
     assert totals == {"a": large, "b": 3 * (2**53 + 1), "c": 3 * (2**53 + 1)}
 
 
+@pytest.mark.fault("B14")
 def test_the_batch_of_a_spoilt_source_is_refused_whole(store, client):
     store.define(PLAIN)
     client.hset("requests:@sources", "a", "spoilt")
@@ -205,6 +207,7 @@ def test_what_somebody_else_has_put_among_the_sources_is_in_nobodys_way(store, c
     assert client.hkeys("requests:@sources") == ["a"]
 
 
+@pytest.mark.fault("B14")
 @pytest.mark.parametrize(
     "fields",
     [

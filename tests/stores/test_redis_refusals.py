@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
-import threading
 import time
 
 import pytest
@@ -15,9 +13,18 @@ from ecl_logging import StoreError, StoreUnavailable, open_store
 from ecl_logging.stores.protocols import Finished
 from ecl_logging.stores.redis.errors import translated
 from ecl_logging.stores.redis.store import RedisStore
-from tests.conftest import wait_until
-from tests.redis_servers import CANARY, RedisServer, free_port
-from tests.stores.programs import REQUESTS, ROOT, Program, cells, count_now
+from tests.redis_servers import CANARY, RedisServer
+from tests.server_troubles import (
+    busy,
+    demoted,
+    documented_rights,
+    full,
+    set_user,
+    unable_to_save,
+    url_of,
+    without_replicas,
+)
+from tests.stores.programs import REQUESTS, Program, cells, count_now
 
 # They read the bucket that is current, which must not end in between.
 pytestmark = pytest.mark.usefixtures("amid_a_minute")
@@ -37,12 +44,10 @@ def store(own_store: RedisStore) -> RedisStore:
 
 
 def refused(store: RedisStore) -> StoreError:
-    """A batch is refused, and nothing of it was written."""
+    """A batch is refused; return what the store says."""
     batch = Program(store, "refused").batch({"req1": 1, "new": 2}, start=int(time.time()))
-    before = cells(store)
     with pytest.raises(StoreError) as caught:
         store.apply(batch)
-    assert cells(store) == before
     assert CANARY not in str(caught.value)
     return caught.value
 
@@ -53,87 +58,36 @@ def applied_after_all(store: RedisStore) -> None:
     assert cells(store) == {"req1": 1, "new": 2}
 
 
-def test_a_server_whose_memory_is_full_refuses_batches_whole(server, store):
+@pytest.mark.fault("B5", "B6", "B9")
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (full, "maxmemory"),
+        (demoted, "read only"),
+        (without_replicas, "Not enough good replicas"),
+        (unable_to_save, "snapshots"),
+        (busy, "BUSY"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_server_that_cannot_take_it_now_refuses_batches_whole(server, store, trouble, told):
     store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        client.config_set("maxmemory", 1)
+    with trouble(server):
         error = refused(store)
         assert isinstance(error, StoreUnavailable)
-        assert "maxmemory" in str(error)
+        assert told in str(error)
         assert "script:" not in str(error)
-        client.config_set("maxmemory", 0)
-    applied_after_all(store)
-
-
-def test_a_replica_refuses_batches_whole(server, store):
-    store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        client.replicaof("127.0.0.1", free_port())
-        assert isinstance(refused(store), StoreUnavailable)
-        client.replicaof("NO", "ONE")
-    applied_after_all(store)
-
-
-def test_too_few_replicas_refuse_batches_whole(server, store):
-    store.define(REQUESTS)
-    with contextlib.closing(server.client()) as client:
-        client.config_set("min-replicas-to-write", 1)
-        assert isinstance(refused(store), StoreUnavailable)
-        client.config_set("min-replicas-to-write", 0)
-    applied_after_all(store)
-
-
-def test_a_busy_server_refuses_batches_whole(server, store):
-    store.define(REQUESTS)
-    endless = threading.Thread(target=run_endless_script, args=(server,))
-    with contextlib.closing(server.client()) as client:
-        client.config_set("busy-reply-threshold", 1)
-        endless.start()
-        try:
-            wait_until(lambda: says_busy(store))
-            with pytest.raises(StoreUnavailable, match="BUSY"):
-                store.apply(Program(store).batch({"req1": 1}, start=int(time.time())))
-        finally:
-            client.script_kill()
-            endless.join()
     assert cells(store) == {}
-
-
-def says_busy(store: RedisStore) -> bool:
-    try:
-        store.groups()
-    except StoreUnavailable:
-        return True
-    return False
-
-
-def run_endless_script(server: RedisServer) -> None:
-    with contextlib.closing(server.client()) as client, contextlib.suppress(redis.ResponseError):
-        client.eval("while true do end", 0)
-
-
-def documented_rights(name: str) -> str:
-    """The commands that docs/redis.md gives a user."""
-    text = (ROOT / "docs" / "redis.md").read_text("utf-8")
-    match = re.search(rf"^ACL SETUSER {name} +on >password ~\* (.+)$", text, re.MULTILINE)
-    assert match is not None
-    return match[1]
+    applied_after_all(store)
 
 
 COUNTS, READS = documented_rights("counts"), documented_rights("reads")
 
 
-def user(client: redis.Redis, name: str, rules: str) -> None:
-    client.execute_command("ACL", "SETUSER", name, "reset", "on", f">{CANARY}", *rules.split())
-
-
-def url_of(server: RedisServer, name: str) -> str:
-    return server.url.replace("//:", f"//{name}:")
-
-
+@pytest.mark.fault("B15")
 def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
     with contextlib.closing(server.client()) as client:
-        user(client, "counter", f"~* {COUNTS}")
+        set_user(client, "counter", f"~* {COUNTS}")
     with contextlib.closing(open_store(url_of(server, "counter"))) as store:
         assert count_now(store)["req1"] == 1
         assert store.advice() is None
@@ -141,25 +95,28 @@ def test_a_user_with_the_documented_rights_can_count_and_rotate(server):
         assert len(store.sources("requests")) == 1
 
 
+@pytest.mark.fault("B15")
 def test_a_user_with_the_documented_rights_can_read(server, store):
     count_now(store)
     with contextlib.closing(server.client()) as client:
-        user(client, "reader", f"~* {READS}")
+        set_user(client, "reader", f"~* {READS}")
     with contextlib.closing(open_store(url_of(server, "reader"))) as reader:
         assert cells(reader)["req1"] == 1
         assert reader.groups() == ["requests"]
         assert reader.definition("requests") == store.definition("requests")
         assert len(reader.sources("requests")) == 1
         assert not isinstance(refused(reader), StoreUnavailable)
+        assert cells(reader)["req1"] == 1
 
 
+@pytest.mark.fault("B15")
 @pytest.mark.parametrize("command", COUNTS.split())
 def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command):
     """Redis takes nothing back when a script fails in its midst."""
     store.define(REQUESTS)
     with contextlib.closing(server.client()) as client:
         rules = [rule for rule in COUNTS.split() if rule != command]
-        user(client, "counter", f"~* {' '.join(rules)}")
+        set_user(client, "counter", f"~* {' '.join(rules)}")
         batch = Program(store).batch({"req1": 1, "new": 2}, start=int(time.time()))
         with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
             reply = None
@@ -168,19 +125,20 @@ def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command
             before = cells(store)
             assert before in ({}, {"req1": 1, "new": 2})
             assert reply is None or (reply.status == "applied" and before)
-            user(client, "counter", f"~* {COUNTS}")
+            set_user(client, "counter", f"~* {COUNTS}")
             status = store.apply(batch).status
             assert status == ("duplicate" if before else "applied")
     assert cells(store) == {"req1": 1, "new": 2}
 
 
+@pytest.mark.fault("B15")
 @pytest.mark.parametrize("command", ["+hset", "+sadd", "+srem", "+del", "+set", "+mset"])
 def test_a_definition_that_is_refused_leaves_declared_what_should_be(server, store, command):
     store.define(REQUESTS)
     wanted = dataclasses.replace(REQUESTS, events=frozenset({"new"}), history=99)
     with contextlib.closing(server.client()) as client:
         rules = [rule for rule in COUNTS.split() if rule != command]
-        user(client, "counter", f"~* {' '.join(rules)}")
+        set_user(client, "counter", f"~* {' '.join(rules)}")
         counter = open_store(url_of(server, "counter"))
         with contextlib.closing(counter), contextlib.suppress(StoreError):
             counter.define(wanted, replace=True)
@@ -195,7 +153,7 @@ def test_a_bucket_is_told_as_finished_or_stays_to_be_told(server, store, command
     count_now(store)
     with contextlib.closing(server.client()) as client:
         rules = [rule for rule in COUNTS.split() if rule != command]
-        user(client, "counter", f"~* {' '.join(rules)}")
+        set_user(client, "counter", f"~* {' '.join(rules)}")
         with contextlib.closing(open_store(url_of(server, "counter"))) as counter:
             told: list[Finished] = []
             with contextlib.suppress(StoreError):
@@ -208,7 +166,7 @@ def test_a_bucket_is_told_as_finished_or_stays_to_be_told(server, store, command
 def test_a_bucket_that_may_not_be_read_is_not_an_empty_one(server, store, rights):
     count_now(store)
     with contextlib.closing(server.client()) as client:
-        user(client, "reader", rights)
+        set_user(client, "reader", rights)
     with (
         contextlib.closing(open_store(url_of(server, "reader"))) as reader,
         pytest.raises(StoreError, match="The user executing the script can't"),
@@ -258,6 +216,7 @@ def test_the_words_of_other_versions_are_understood(said, told):
 # --- what its place puts at risk
 
 
+@pytest.mark.fault("B7")
 def test_a_server_that_may_evict_is_told_once(server, store):
     with contextlib.closing(server.client()) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
@@ -270,6 +229,7 @@ def test_a_server_that_may_evict_is_told_once(server, store):
     assert store.advice() is None
 
 
+@pytest.mark.fault("B7")
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_noeviction_is_nothing_to_tell(server, protocol):
     with contextlib.closing(open_store(f"{server.url}?protocol={protocol}")) as store:

@@ -10,7 +10,10 @@ import pytest
 
 from tests.stores.programs import run_python
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
+    pytest.mark.fault("D4", "E8"),
+]
 
 # A fork waits for transactions, but not for ever. Those here go on until the fork has come, or
 # for as long as they say.

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from redis.exceptions import AuthenticationError, DataError, ResponseError
+from redis.exceptions import AuthenticationError, DataError, InvalidResponse, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -63,11 +63,11 @@ def translated(shown: str) -> Iterator[None]:
         raise StoreError(f"{shown}: {reason}") from error
     except RedisConnectionError as error:
         raise StoreUnavailable(f"{shown}: {_reason(error)}") from error
-    except ResponseError as error:
+    except (ResponseError, DataError) as error:
         kind = StoreUnavailable if _is_not_now(error) else StoreError
         raise kind(f"{shown}: {_words(error)}") from error
-    except DataError as error:
-        raise StoreError(f"{shown}: {_words(error)}") from error
+    except InvalidResponse as error:  # its words are the bytes, whatever they are
+        raise StoreUnavailable(f"{shown}: what answers there speaks no Redis protocol") from error
     except UnicodeError:
         # Python's words show a piece of what may be the password.
         raise StoreError(f"{shown}: a password or name is no text that UTF-8 has") from None
@@ -79,15 +79,15 @@ def translated(shown: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def understood(shown: str) -> Iterator[None]:
+def understood(shown: str, kind: type[StoreError] = StoreError) -> Iterator[None]:
     """Say whose fault it is where an answer is none that our scripts give."""
     try:
         yield
     except _NOT_OURS as error:
-        raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
+        raise kind(f"{shown}: holds what this library did not write: {error}") from error
 
 
-def _is_not_now(error: ResponseError) -> bool:
+def _is_not_now(error: Exception) -> bool:
     return type(error).__name__ in _NOT_NOW_ERRORS or bool(_NOT_NOW.search(str(error)))
 
 

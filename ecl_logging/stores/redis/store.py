@@ -106,12 +106,14 @@ class RedisStore:
             *itertools.chain.from_iterable(batch.counts.items()),
             timeout=timeout,
         )
-        with understood(self.shown):
+        # Somebody in between may have said it, when the batch had been counted.
+        with understood(self.shown, StoreUnavailable):
             return replies.reply_of(answer)
 
     def groups(self) -> list[str]:
         names = self._connections.call("SMEMBERS", f"{self._prefix}@groups", timeout=_READ_SECONDS)
-        return sorted(map(replies.text_of, names))
+        with understood(self.shown):
+            return sorted(map(replies.text_of, names))
 
     def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
         answer = self._run(scripts.DEFINITION, group, timeout=timeout)

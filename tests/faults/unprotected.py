@@ -1,0 +1,69 @@
+"""The library with one of its protections taken out: the controls, which must count wrongly.
+
+Programs that the tests start do it to themselves, by the same names.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+
+import pytest
+import redis
+
+from ecl_logging.stores.redis import scripts
+from ecl_logging.stores.redis import store as redis_store
+from ecl_logging.stores.redis.errors import translated
+
+_DUPLICATES = "number <= tonumber(known_number)"
+_GAPS = "number ~= tonumber(known_number) + 1"
+
+
+def apply_without(*checks: str) -> scripts.Script:
+    """The script that counts a batch, with these checks always passed."""
+    text = scripts.APPLY.text
+    for check in checks:
+        assert check in text
+        text = text.replace(check, "false")
+    script = copy.copy(scripts.APPLY)
+    script.text = text
+    script.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return script
+
+
+WITHOUT_SEQUENCE_CHECK = apply_without(_DUPLICATES, _GAPS)
+WITHOUT_GAP_CHECK = apply_without(_GAPS)
+
+BATCH_SCRIPTS = (scripts.APPLY, WITHOUT_SEQUENCE_CHECK, WITHOUT_GAP_CHECK)
+_WORDS = {word.encode() for script in BATCH_SCRIPTS for word in (script.digest, script.text)}
+
+
+def is_batch(words: Sequence[bytes]) -> bool:
+    """Whether these words ask a server to count a batch, by any of the scripts."""
+    return words[0] in {b"EVALSHA", b"EVAL"} and words[1] in _WORDS
+
+
+def count_whatever_number(patch: pytest.MonkeyPatch) -> None:
+    """Count each batch that reaches the server, whatever number it has."""
+    patch.setattr(redis_store.scripts, "APPLY", WITHOUT_SEQUENCE_CHECK)
+
+
+def accept_gaps(patch: pytest.MonkeyPatch) -> None:
+    """Count a batch even where those before it are missing."""
+    patch.setattr(redis_store.scripts, "APPLY", WITHOUT_GAP_CHECK)
+
+
+class RetryingConnections:
+    """A client of redis-py's in the place of our connections, with its own retries left on."""
+
+    def __init__(self, client: redis.Redis, shown: str) -> None:
+        self._client, self.shown = client, shown
+        self.trusts_anybody = False
+
+    def call(self, *command: object, timeout: float) -> object:
+        with translated(self.shown):
+            return self._client.execute_command(*command)
+
+    def close(self) -> None:
+        self._client.close()
