@@ -157,6 +157,7 @@ BOMB = "from ecl_logging import EventCountLogger, batches\n" + BOMB
 MOST = 40 * MIB  # of 100,000 counts, 20,000 arrivals, and what it takes to send them
 
 
+@pytest.mark.once
 @pytest.mark.fault("F2")
 def test_half_a_million_different_ids_take_bounded_memory_and_their_sum_is_exact(
     later: RedisServer, away: Programs
@@ -177,6 +178,7 @@ def test_half_a_million_different_ids_take_bounded_memory_and_their_sum_is_exact
     assert any("it has more undeclared event IDs than max_events" in w for w in told["warnings"])
 
 
+@pytest.mark.once
 @pytest.mark.fault("F2")
 def test_ids_without_end_that_do_not_count_are_dropped_to_the_last_one(
     later: RedisServer, away: Programs

@@ -114,6 +114,7 @@ def test_five_hundred_flushes_of_four_programs_count_as_the_oracle_does(
     assert not any(any(one["dropped"].values()) for one in telemetry)
 
 
+@pytest.mark.once
 @pytest.mark.fault("A3", control=True)
 def test_without_the_sequence_check_they_count_more_than_the_oracle(
     network: Proxy, programs: Programs, empty_server: RedisServer, chance: random.Random

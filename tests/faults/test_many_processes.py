@@ -47,6 +47,7 @@ def programs(programs_anywhere: Programs) -> Programs:
     [pytest.param("sqlite", marks=pytest.mark.alone), "redis"],
     indirect=True,
 )
+@pytest.mark.once
 @pytest.mark.fault("D6")
 def test_eight_processes_with_four_threads_count_as_the_oracle_does(programs: Programs) -> None:
     started = [programs.start(PROGRAM) for _ in range(8)]
