@@ -24,7 +24,7 @@ def listed() -> tuple[Found, Found]:
     controls: Found = {}
     for line in PAGE.splitlines():
         if match := re.match(r"\| ([A-F]\d+) \|", line):
-            _, _, _, of_tests, of_controls, _ = line.split("|")
+            *_, of_tests, of_controls, _ = line.split("|")
             assert match[1] not in tests, f"{match[1]} has two lines"
             tests[match[1]] = set(re.findall(r"`(\w+)`", of_tests))
             controls[match[1]] = set(re.findall(r"`(\w+)`", of_controls))
