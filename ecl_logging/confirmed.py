@@ -38,7 +38,7 @@ class PastSources:
 
     def add(self, used: Confirmed) -> None:
         """A source is used no more."""
-        if used.total:
+        if used.total and not any(one is used for one in self._sources):
             self._sources.append(used)
 
     def to_ask(self, now: float) -> list[Confirmed]:

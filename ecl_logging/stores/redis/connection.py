@@ -105,18 +105,26 @@ class Connections:
             elif _is_quiet(connection):
                 connection.end_at(deadline)
                 return connection
-        connection = self._new(deadline)
-        connection.connect()
-        if not _is_quiet(connection):
-            raise RedisConnectionError("It has answered more than it was asked.")
-        connection.end_at(deadline)
-        return connection
+        return self._open(deadline)
 
     def _take_idle(self) -> Any:
         try:
             return self._idle.pop()
         except IndexError:
             return None
+
+    def _open(self, deadline: Deadline) -> Any:
+        connection = self._new(deadline)
+        try:
+            connection.connect()
+            is_quiet = _is_quiet(connection)
+        except BaseException:
+            connection.disconnect()
+            raise
+        if not is_quiet:
+            raise RedisConnectionError("It has answered more than it was asked.")
+        connection.end_at(deadline)
+        return connection
 
     def _put_back(self, connection: Any) -> None:
         if len(self._idle) < _MOST_IDLE:
