@@ -65,10 +65,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Handlers and levels that a test sets are gone after it."""
+    """Handlers and levels that a test sets are gone after it, and no logger is silenced."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     yield
+    for logger in root.manager.loggerDict.values():
+        logger.disabled = False
     for handler in [handler for handler in root.handlers if handler not in before]:
         root.removeHandler(handler)
         handler.close()

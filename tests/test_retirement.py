@@ -73,7 +73,9 @@ def configured(store: object = "memory://") -> CountingHandler:
 
 def forget() -> None:
     """A reconfiguration that leaves no handler."""
-    logging.config.dictConfig({"version": 1, "root": {"handlers": []}})
+    logging.config.dictConfig(
+        {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
+    )
 
 
 def by_basic_config() -> None:
