@@ -34,7 +34,7 @@ class PastSources:
 
     def __init__(self) -> None:
         self._sources: list[Confirmed] = []  # the oldest first
-        self._beyond = Confirmed("", 0.0)  # all older ones: stores may forget them by right
+        self._beyond = Confirmed("", 0.0)  # the sum of all older ones
 
     def add(self, used: Confirmed) -> None:
         """A source is used no more."""
@@ -44,11 +44,13 @@ class PastSources:
     def to_ask(self, now: float) -> list[Confirmed]:
         """Those of which a store knows the total, unless it has lost something."""
         self._sources = [one for one in self._sources if one.total]
+        # Stores may forget the others by right.
         remembered = [one for one in self._sources if now - one.at <= UNKNOWN_SECONDS][-_MOST:]
         while len(self._sources) > len(remembered):
             self._beyond.total += self._sources.pop(0).total
         return remembered
 
-    def beyond(self) -> Confirmed:
+    def beyond(self, now: float) -> Confirmed:
         """The sum of what is too old to ask about."""
+        self.to_ask(now)
         return self._beyond

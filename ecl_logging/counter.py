@@ -130,13 +130,15 @@ class GroupCounter:
             self._flusher.count_at_the_end(self)
             return
         waiting = len(self._arrivals)
-        if self._flusher.be_running():
-            if self._notice_at == 0:
-                self._notice_at = min(self._limit or DRAIN_AT, DRAIN_AT)
-                self._next_flush = 0.0  # the first event of all is sent at once
-                self._flusher.wake()
-            elif waiting >= self._notice_at or (n > 1 and self._limit is not None):
-                self._flusher.wake()
+        is_first = self._notice_at == 0
+        if is_first:
+            # Before the thread is looked for: one that goes to rest at this moment sees the event.
+            self._notice_at = min(self._limit or DRAIN_AT, DRAIN_AT)
+            self._next_flush = 0.0  # the first event of all is sent at once
+        if not self._flusher.be_running():
+            self._notice_at = 0
+        elif is_first or waiting >= self._notice_at or (n > 1 and self._limit is not None):
+            self._flusher.wake()
         if waiting >= CROWD:
             self._pending.try_drain(_AT_ONCE)
 

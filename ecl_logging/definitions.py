@@ -54,12 +54,15 @@ class SharedDefinition:
         group: GroupConfig,
         pending: PendingCounts,
         store: Callable[[], Store],
+        *,
         warn: Callable[[str], None],
+        on_loss: Callable[[], None],
     ) -> None:
+        """`on_loss` is called where the store has lost the group that it had."""
         self.wanted = wanted_definition(group)
         self._pending = pending
         self._store = store
-        self._warn = warn
+        self._warn, self._on_loss = warn, on_loss
         self.reset()
 
     def reset(self) -> None:
@@ -98,6 +101,8 @@ class SharedDefinition:
             with self._lock:
                 wanted, self._must_define = self.wanted, False
             before = self._ask(deadline)
+            if before is None and self.stored is not None:
+                self._on_loss()
             union = self._store().define(wanted, timeout=deadline.for_one_step())
         except BaseException:
             self._must_define = True

@@ -32,6 +32,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
 _LONGEST_WAIT_FOR_THREAD = 5.0
 _PATIENCE_WITH_A_START = 1.0
+_TOO_SHORT = 0.05  # for another try at the end
 _SHORTEST_TURN = 0.1  # of one whose fellows have had all the time
 _PAUSES_AT_THE_END = (0.0, 0.05, 0.1)  # before each try; a connection that breaks is no outage yet
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
@@ -51,6 +52,7 @@ class _Counter(Protocol):
     def tell(self) -> None: ...
     def end_batching(self) -> None: ...
     def has_arrivals(self) -> bool: ...
+    def has_pending(self) -> bool: ...
     def drop_arrivals(self) -> None: ...
     def give_up(self, *, closed: bool) -> int: ...
     def is_interrupted(self) -> bool: ...
@@ -181,7 +183,7 @@ class Flusher:
         self._tell()
         if self.retirement is not None:
             if self.retirement.is_over(self.counters):
-                self.close(None)
+                self._rest()
             return self.retirement.pause
         if not self.outage.may_try():
             return _PAUSE_WHILE_AWAY
@@ -289,8 +291,11 @@ class Flusher:
         """
         if self.is_closed or self._must_not_wait():
             return
-        patience = self._patience.left(self.exit_timeout)
-        self._flush_finally(patience if timeout is None else timeout)
+        if timeout is None:
+            timeout = self._patience.left(self.exit_timeout)
+        if self._seconds_left is not None:  # the process ends: so much is left of it all
+            timeout = min(timeout, self._seconds_left)
+        self._flush_finally(timeout)
         try:
             self._give_up(closed=True)
         except Interrupted:
@@ -299,31 +304,44 @@ class Flusher:
         self.store.close()
 
     def retire(self) -> None:
-        """Go on until nothing comes any more and nothing is pending, then close. Does not wait.
+        """Have neither thread nor connection where nothing comes and nothing is pending.
 
-        The thread does it. Where nothing has come yet there is none, until something comes.
+        Does not wait: the thread goes on until then. What comes later is counted all the same.
         """
         if self.is_closed or self.retirement is not None:
             return
         self.after_fork()
         self.retirement = Retirement()
         if not self.is_used:
-            self.store.close()  # it may have been read; and is opened again if something comes
+            self.store.close()  # it may have been read
         elif self._ticker.start(patience=_PATIENCE_WITH_A_START):
             self.wake()
         else:
-            self.close(None)
+            self.flush_patiently()
 
-    def at_exit(self, *, spent: float, sharing: int) -> None:
+    def _rest(self) -> None:
+        """Let go of the thread, which this is, and of connections, until something comes."""
+        for counter in self.counters:
+            counter.end_batching()  # so the next one that comes starts the thread
+        self.is_used = False
+        self.store.close()
+        self._ticker.leave()
+        if any(counter.has_pending() for counter in self.counters):
+            self.be_running()  # it came before the thread was let go of
+
+    def at_exit(self, *, spent: float, sharing: int) -> bool:
         """Send what is pending as the process ends; later events are sent as they come.
 
-        `spent`: seconds of `exit_timeout` that others have taken; `sharing`: how many are to
-        share what is left.
+        `spent`: seconds of `exit_timeout` that have passed; `sharing`: how many are to share what
+        is left. False where its share was over, and it should have what the others leave.
         """
         if self.is_closed:
-            return
+            return True
         self.after_fork()
-        if not self._flush_finally(max(0.0, self.exit_timeout - spent) / sharing):
+        share = max(0.0, self.exit_timeout - spent) / sharing
+        if not self._flush_finally(share):
+            if not self._seconds_left and spent + share < self.exit_timeout - _TOO_SHORT:
+                return False
             with contextlib.suppress(Interrupted):
                 self._give_up(closed=False)
         self._has_ended = True
@@ -331,11 +349,11 @@ class Flusher:
             if counter.has_arrivals():  # that came just before
                 self.count_at_the_end(counter)
         self.store.close()
+        return True
 
     def _flush_finally(self, timeout: float) -> bool:
-        """Stop the thread and flush on this one; all calls together take `timeout` at most."""
-        if self._seconds_left is None:
-            self._seconds_left = timeout
+        """Stop the thread and flush on this one, within `timeout` seconds."""
+        self._seconds_left = timeout
         self.is_ending = self.outage.is_ending = True
         with self._spending():
             self._ticker.stop(_SHARE_FOR_THE_THREAD * self._seconds_left)

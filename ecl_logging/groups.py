@@ -269,7 +269,7 @@ class EventCountLogger:
         """
         telemetry, flusher = self.telemetry(), self._flusher
         return {
-            "ok": not (flusher.outage.is_on or flusher.is_closed or flusher.retirement),
+            "ok": not (flusher.outage.is_on or flusher.is_closed),
             "store": self.store.shown,
             "pending": telemetry["pending"],
             "dropped": sum(telemetry["dropped"].values()),

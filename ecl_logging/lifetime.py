@@ -24,7 +24,7 @@ class _Watched(Protocol):
     is_used: bool
 
     def after_fork(self) -> None: ...
-    def at_exit(self, *, spent: float, sharing: int) -> None: ...
+    def at_exit(self, *, spent: float, sharing: int) -> bool: ...
 
 
 _watched: WeakRefs[_Watched] = WeakRefs()
@@ -87,14 +87,17 @@ def _at_exit() -> None:
     _has_ended = True
     began = time.monotonic()
     # Those that have something to send first: the others take time, and lose nothing.
-    flushers = sorted(_watched.alive(), key=lambda one: not one.is_used)
-    waiting = sum(flusher.is_used for flusher in flushers)
-    for flusher in flushers:
-        try:
-            flusher.at_exit(spent=time.monotonic() - began, sharing=max(1, waiting))
-            waiting -= flusher.is_used
-        except Exception as error:  # noqa: BLE001 - the others are to be flushed all the same
-            warn(f"flushing at exit failed with {type(error).__name__}: {error}")
+    waiting = sorted(_watched.alive(), key=lambda one: not one.is_used)
+    while waiting:  # for a turn, or for what the others have left of the time
+        turn, waiting = waiting, []
+        sharing = sum(flusher.is_used for flusher in turn)
+        for flusher in turn:
+            try:
+                if not flusher.at_exit(spent=time.monotonic() - began, sharing=max(1, sharing)):
+                    waiting.append(flusher)
+            except Exception as error:  # noqa: BLE001 - the others are flushed all the same
+                warn(f"flushing at exit failed with {type(error).__name__}: {error}")
+            sharing -= flusher.is_used
 
 
 def _at_exit_of_child() -> None:

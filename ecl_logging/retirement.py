@@ -1,7 +1,8 @@
-"""Retirement: the end of counting for whom a reconfiguration of logging has closed.
+"""Retirement: what becomes of a handler that a reconfiguration of logging has closed.
 
 `logging.config` closes the handlers before, and takes them from the loggers when it has built the
 new ones. Until then other threads deliver records to them, and finish later what they have begun.
+Where it fails, or names no handlers for a logger, the old ones even stay.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ecl_logging.locks import is_mine
 
 __all__ = ["Retirement", "is_configured_anew"]
 
-_QUIET_LOOKS = 6
+_QUIET_LOOKS = 2
 
 
 class _Counting(Protocol):
@@ -32,7 +33,7 @@ def is_configured_anew() -> bool:
 
 
 class Retirement:
-    """Says when nothing comes any more, and nothing is left, by looking again and again."""
+    """Says when nothing comes, and nothing is left, by looking again and again."""
 
     pause = 0.2  # seconds between two looks
 
@@ -45,7 +46,7 @@ class Retirement:
         self._quiet_looks = 0  # looks, not seconds: in a process that stands still, time goes on
 
     def is_over(self, counters: Iterable[_Counting]) -> bool:
-        """Look once; whether all was quiet for so many looks that it will stay so."""
+        """Look once; whether all was quiet for some looks in a row."""
         snapshots = [counter.snapshot() for counter in counters]
         counted = sum(ledger.counted for ledger, _ in snapshots)
         is_quiet = counted == self._counted and not any(pending for _, pending in snapshots)

@@ -60,9 +60,10 @@ class Rotations:
         self._is_stopped = True
         self._ticker.stop(patience if self._functions else 0.0)
 
-    def at_exit(self, *, spent: float, sharing: int) -> None:
+    def at_exit(self, *, spent: float, sharing: int) -> bool:
         """Stop, before Python takes apart what the thread uses."""
         self.stop()
+        return True
 
     def after_fork(self) -> None:
         """Forget the functions, which are the parent's. Only assigns."""

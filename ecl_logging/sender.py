@@ -62,7 +62,11 @@ class Sender:
         self._store = store
         self._outage = outage
         self.definition = SharedDefinition(
-            group, pending, store, lambda message: self._note_once("definition", message)
+            group,
+            pending,
+            store,
+            warn=lambda message: self._note_once("definition", message),
+            on_loss=self._forget_oldest,
         )
         self._told: set[str] = set()
         self._told_of: Counter[str] = Counter()  # by kind
@@ -184,7 +188,7 @@ class Sender:
             if reply.status != UNDEFINED:
                 return reply
             under_way.first_sent = None  # nothing was written
-            self._forget(self._past.beyond(), 0)  # as everything of the group
+            self._forget_oldest()
             self.definition.define(deadline)
             reply = self._send_once(under_way, deadline)
         raise StoreError(f"{self._store().shown}: forgets group definitions at once")
@@ -205,8 +209,7 @@ class Sender:
             raise
 
     def _next_batch(self) -> _UnderWay | None:
-        if elapsed() - self._confirmed.at > RENEW_SECONDS:
-            self._draw_source()
+        self._renew_source()
         definition = self.definition.stored
         if definition is None or (frozen := self._pending.freeze()) is None:
             return None
@@ -222,6 +225,10 @@ class Sender:
             token=secrets.token_hex(8),
         )
         return _UnderWay(batch)
+
+    def _renew_source(self) -> None:
+        if self._under_way is None and elapsed() - self._confirmed.at > RENEW_SECONDS:
+            self._draw_source()
 
     def _is_too_old(self, under_way: _UnderWay) -> bool:
         """Give up a batch whose outcome the store may not remember any more."""
@@ -270,6 +277,12 @@ class Sender:
             reply = self._store().apply(asked, timeout=deadline.for_one_step())
             self._forget(used, reply.total)
         self._must_ask = False
+
+    def _forget_oldest(self) -> None:
+        """The store knows the group no more: what nobody can ask about is gone as well."""
+        self._renew_source()
+        self._forget(self._past.beyond(elapsed()), 0)
+        self._must_ask = True
 
     def _forget(self, confirmed: Confirmed, still: int) -> None:
         """The store knows only so many events of those that it had confirmed."""

@@ -109,6 +109,11 @@ class Ticker:
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(max(0.0, timeout))
 
+    def leave(self) -> None:
+        """Let the thread end after this call of `tick`, in which this is called."""
+        if self._thread is threading.current_thread():
+            self._thread = None
+
     def _run(self) -> None:
         due = time.monotonic()
         me = threading.current_thread()

@@ -14,11 +14,19 @@ from ecl_logging.validation import check_groups
 
 
 class Program:
-    """A program that counts in group `g`; with nothing else said, any ID in 1m."""
+    """A program that counts in a group, `g` as a rule; with nothing else said, any ID in 1m."""
 
-    def __init__(self, store: Any, clock: Callable[[], float] = time.time, **keys: object) -> None:
+    def __init__(
+        self,
+        store: Any,
+        clock: Callable[[], float] = time.time,
+        *,
+        group: str = "g",
+        **keys: object,
+    ) -> None:
         given = {"intervals": ["1m"], "auto_declare_events": True} | keys
-        config = check_groups({"g": given})["g"]
+        config = check_groups({group: given})[group]
+        self.group = group
         self.store, self.clock = store, clock
         self.pending = PendingCounts(
             config.intervals, config.events, any_id=config.auto_declare_events
@@ -44,9 +52,9 @@ class Program:
 
     def stored(self, age: int = 0, interval: str = "1m") -> dict[str, int]:
         """What the store has in a bucket, by the interval's text."""
-        definition = self.store.definition("g")
+        definition = self.store.definition(self.group)
         [found] = [one for one in definition.intervals if one.text == interval]
-        return dict(self.store.read("g", found, [age])[0].cells)
+        return dict(self.store.read(self.group, found, [age])[0].cells)
 
     @property
     def ledger(self) -> Ledger:

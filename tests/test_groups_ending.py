@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from ecl_logging import EventCountLogger, StoreUnavailable
+from ecl_logging import EventCountLogger, StoreUnavailable, lifetime
 from ecl_logging.flusher import Flusher
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.patience import Patience
 from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.weak_sets import WeakRefs
 from tests.conftest import wait_until
 from tests.faulty_stores import FlakyStore, HangingStore
 
@@ -396,6 +397,26 @@ def test_handlers_with_loggers_of_their_own_share_the_time_of_one(monkeypatch, w
     monkeypatch.setattr(Flusher, "exit_timeout", 0.6)
 
     assert seconds_of_shutdown(hanging=6) < 2.0
+
+
+@pytest.mark.alone
+@pytest.mark.fault("D11")
+def test_what_some_leave_of_the_time_at_the_end_others_have(monkeypatch, warnings_told):
+    """A store that comes back in that time takes what all have, whoever was the first to try."""
+    monkeypatch.setattr(Flusher, "exit_timeout", 3.0)
+    monkeypatch.setattr(lifetime, "_watched", WeakRefs())
+    monkeypatch.setattr(lifetime, "_has_ended", False)  # as it is to be afterwards
+    stores = [HangingStore() for _ in range(6)]
+    loggers = [EventCountLogger(BATCHED, store=store) for store in stores]
+    for ecl, store in zip(loggers, stores, strict=True):
+        ecl["g"].log("x")
+        wait_until(store.is_waiting.is_set)
+        ecl["g"].log("x")
+    for store in stores:
+        threading.Timer(1.2, store.let_go.set).start()
+    lifetime._at_exit()
+
+    assert [telemetry(ecl)["applied"] for ecl in loggers] == [2] * 6
 
 
 @pytest.mark.alone

@@ -585,6 +585,32 @@ def test_a_source_that_the_store_forgets_by_right_is_not_taken_for_a_loss(
     assert (program.ledger.applied, dropped(program)) == (1, {"server_forgot": 101})
 
 
+@pytest.mark.parametrize("declares", [False, True])
+@pytest.mark.parametrize("days", [(), (1.05,) * 10, (1.05, 7), (7.1,)])
+def test_what_a_store_has_lost_of_sources_that_are_old_by_now_is_told(
+    clock, machine_time, warnings_told, days, declares
+):
+    store = FlakyStore(MemoryStore(clock=clock))
+    program = Program(store, clock)
+    program.log("a", 10)
+    program.flush()
+    for pause in days:
+        for time in (clock, machine_time):
+            time.now += pause * 86400
+        program.log("a", 10)
+        program.flush()
+    for time in (clock, machine_time):
+        time.now += 7.1 * 86400
+    emptied(store, clock)
+    if declares:  # which makes the group known before anything is sent
+        program.declare("b")
+    program.log("a", 2)
+    program.flush()
+
+    assert program.ledger.applied == 2
+    assert dropped(program) == {"server_forgot": 10 + 10 * len(days)}
+
+
 def test_a_store_that_is_set_back_all_the_time_is_asked_about_so_many_sources_only(
     clock, warnings_told
 ):

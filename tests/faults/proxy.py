@@ -27,6 +27,7 @@ class Fate(Enum):
     TWO_REPLIES = "two replies that nobody gave come in its place"
     ERROR_REPLY = "an error that the server did not give comes in its place"
     REPEAT_REQUEST = "the server gets the request twice, the client one reply"
+    REPEAT_LATE = "the same, and the second reply comes with the next one, before it"
     KEEP_COPY = "both go through; the request is kept"
     REPLAY_COPY = "both go through; in between the server gets the request that was kept"
     BLACK_HOLE = "from now on nothing goes through, either way; the connection stays open"
@@ -136,7 +137,8 @@ class Proxy:
             self._join(both, server)
             requests = both.enter_context(client.makefile("rb"))
             replies = both.enter_context(server.makefile("rb"))
-            while self._pass_on(client, server, requests, replies):
+            late: list[bytes] = []  # replies that come with the next one
+            while self._pass_on(client, server, requests, replies, late):
                 pass
 
     def _join(self, both: contextlib.ExitStack, end: socket.socket) -> None:
@@ -146,7 +148,12 @@ class Proxy:
         both.callback(self._ends.discard, end)
 
     def _pass_on(
-        self, client: socket.socket, server: socket.socket, requests: BinaryIO, replies: BinaryIO
+        self,
+        client: socket.socket,
+        server: socket.socket,
+        requests: BinaryIO,
+        replies: BinaryIO,
+        late: list[bytes],
     ) -> bool:
         """See to one request; return whether the connection stays."""
         request = read_value(requests)
@@ -160,8 +167,12 @@ class Proxy:
             server.sendall(request)
             read_value(replies)
         server.sendall(request)
-        reply = read_value(replies)
-        if fate is Fate.KEEP_COPY:
+        reply = b"".join(late) + read_value(replies)
+        late.clear()
+        if fate is Fate.REPEAT_LATE:
+            server.sendall(request)
+            late.append(read_value(replies))
+        elif fate is Fate.KEEP_COPY:
             self._copy = request
         elif fate is Fate.REPLAY_COPY and self._copy is not None:
             server.sendall(self._copy)

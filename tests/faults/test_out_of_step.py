@@ -11,6 +11,7 @@ import pytest
 from ecl_logging import open_store
 from ecl_logging.stores.protocols import Store
 from tests.faults.proxy import Fate, Proxy, proxy_to
+from tests.faults.unprotected import answer_anything, is_batch
 from tests.programs import Program
 from tests.redis_servers import RedisServer
 
@@ -67,4 +68,85 @@ def test_an_answer_too_many_counts_nothing_twice(
     stored = Counter(program.stored()) + Counter(program.stored(age=1))
     assert stored == logged
     assert program.ledger.applied == sum(logged.values())
+    assert not any(program.ledger.dropped.values())
+
+
+def count_in_two_groups(store: Store, proxy: Proxy) -> tuple[Program, Program]:
+    """One group's batch reaches the server twice, and the second answer meets the other's batch.
+
+    The first group has sent more batches, so what is said of its last one looks to the other as if
+    somebody else counted under its source.
+    """
+    one, other = Program(store, group="g"), Program(store, group="h")
+    for program, times in ((one, 5), (other, 2)):
+        for _ in range(times):
+            program.log("a")
+            flush(program)
+    one.log("a", 100)
+    other.log("a", 1000)
+    repeated = 0
+
+    def rule(words: list[bytes]) -> Fate:
+        nonlocal repeated
+        if is_batch(words) and not repeated:
+            repeated += 1
+            return Fate.REPEAT_LATE
+        return Fate.PASS
+
+    proxy.rule = rule
+    flush(one)
+    flush(other)
+    flush(one)
+    assert repeated == 1
+    return one, other
+
+
+def in_the_store(program: Program) -> int:
+    return program.stored().get("a", 0) + program.stored(age=1).get("a", 0)
+
+
+@pytest.mark.fault("A4", "A5")
+def test_what_is_said_of_another_groups_batch_counts_nothing_twice(store, proxy, warnings_told):
+    one, other = count_in_two_groups(store, proxy)
+
+    assert (in_the_store(one), in_the_store(other)) == (105, 1002)
+    for program in (one, other):
+        assert program.ledger.applied == in_the_store(program)
+        assert not any(program.ledger.dropped.values())
+
+
+@pytest.mark.fault("A4", "A5", control=True)
+def test_where_any_answer_is_taken_for_the_one_a_batch_counts_twice(
+    store, proxy, warnings_told, monkeypatch
+):
+    answer_anything(monkeypatch)
+    one, other = count_in_two_groups(store, proxy)
+
+    assert (in_the_store(one), in_the_store(other)) == (105, 2002)
+
+
+@pytest.mark.fault("A4", "A5")
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_what_is_said_of_another_source_is_no_loss(store, proxy, warnings_told, monkeypatch, nth):
+    """The program asks what the store knows of its earlier sources: each answer is of one."""
+    program = Program(store)
+    for n in (3, 20, 100):
+        program.log("a", n)
+        flush(program)
+        program.sender._draw_source()
+    program.log("a", 1000)
+    asked = 0
+
+    def rule(words: list[bytes]) -> Fate:
+        nonlocal asked
+        asked += is_batch(words)
+        return Fate.REPEAT_LATE if is_batch(words) and asked == nth else Fate.PASS
+
+    proxy.rule = rule
+    flush(program)
+    for _ in range(3):
+        program.log("a")
+        flush(program)
+
+    assert in_the_store(program) == program.ledger.applied == 1126
     assert not any(program.ledger.dropped.values())

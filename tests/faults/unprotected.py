@@ -54,6 +54,11 @@ def accept_gaps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(redis_store.scripts, "APPLY", WITHOUT_GAP_CHECK)
 
 
+def answer_anything(patch: pytest.MonkeyPatch) -> None:
+    """Take an answer for that to a question, whatever was asked."""
+    patch.setattr(redis_store.replies, "answer_to", lambda _, pair: pair[1])
+
+
 class RetryingConnections:
     """A client of redis-py's in the place of our connections, with its own retries left on."""
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -105,26 +104,13 @@ class Connections:
             elif _is_quiet(connection):
                 connection.end_at(deadline)
                 return connection
-        return self._open(deadline)
+        return self._new(deadline)
 
     def _take_idle(self) -> Any:
         try:
             return self._idle.pop()
         except IndexError:
             return None
-
-    def _open(self, deadline: Deadline) -> Any:
-        connection = self._new(deadline)
-        try:
-            connection.connect()
-            is_quiet = _is_quiet(connection)
-        except BaseException:
-            connection.disconnect()
-            raise
-        if not is_quiet:
-            raise RedisConnectionError("It has answered more than it was asked.")
-        connection.end_at(deadline)
-        return connection
 
     def _put_back(self, connection: Any) -> None:
         if len(self._idle) < _MOST_IDLE:
@@ -133,7 +119,7 @@ class Connections:
             connection.disconnect()
 
     def _new(self, deadline: Deadline) -> Any:
-        """Return a connection that is not open yet."""
+        """Return a connection that is not open yet; its first command opens it."""
         left = deadline.seconds_left()
         if left <= 0:
             raise RedisTimeoutError
@@ -154,7 +140,7 @@ def _seconds(setting: object) -> float:
 
 
 def _is_quiet(connection: Any) -> bool:
-    """Whether a connection can be used: it is open, and nothing has come unasked."""
+    """Whether an idle connection can be used: it is open, and nothing has come unasked."""
     connection.end_at(Deadline(1.0))
     try:
         quiet = not connection.can_read()

@@ -13,7 +13,6 @@ from ecl_logging.stores.protocols import (
     GAP,
     MAX_CELL,
     UNDEFINED,
-    Batch,
     Bucket,
     Definition,
     Finished,
@@ -23,6 +22,7 @@ from ecl_logging.stores.protocols import (
 )
 
 __all__ = [
+    "answer_to",
     "buckets_of",
     "definition_of",
     "finished_of",
@@ -30,7 +30,7 @@ __all__ = [
     "measures_text",
     "names_of",
     "number_of",
-    "reply_to",
+    "reply_of",
     "sources_of",
     "text_of",
     "version_of",
@@ -42,6 +42,13 @@ Flat: TypeAlias = Sequence[bytes]
 def text_of(value: bytes) -> str:
     """Decode a text; what somebody else has written need not be UTF-8."""
     return value.decode("utf-8", "replace")
+
+
+def answer_to(question: str, pair: object) -> Any:
+    """What a script has answered; raises ValueError where it was asked something else."""
+    if not (isinstance(pair, list) and len(pair) == 2 and pair[0] == question.encode()):
+        raise ValueError("it answers another question")
+    return pair[1]
 
 
 def number_of(value: Any) -> int:
@@ -91,24 +98,13 @@ def definition_of(group: str, answer: Flat) -> Definition | None:
     )
 
 
-def reply_to(batch: Batch, answer: Flat) -> Reply:
-    """What became of a batch; raises ValueError where that was said of another."""
-    reply = _reply_of(answer)
-    could_be_said = {
-        UNDEFINED: True,
-        APPLIED: (reply.number, reply.token) == (batch.number, batch.token),
-        DUPLICATE: reply.number >= batch.number,
-        GAP: not 0 <= batch.number - 1 <= reply.number,
-    }
-    if not could_be_said.get(reply.status, False):
-        raise ValueError(f"{reply.status} {reply.number} is no answer to batch {batch.number}")
-    return reply
-
-
-def _reply_of(answer: Flat) -> Reply:
+def reply_of(answer: Flat) -> Reply:
+    """What became of a batch."""
     status, *numbers = map(text_of, answer)
     if status == UNDEFINED:
         return Reply(UNDEFINED)
+    if status not in {APPLIED, DUPLICATE, GAP}:
+        raise ValueError(f"{status!r} is nothing that becomes of a batch")
     if status == GAP:
         version, number, total, dropped = map(int, numbers)
         return Reply(GAP, version, number, total - dropped)
@@ -118,10 +114,10 @@ def _reply_of(answer: Flat) -> Reply:
     return Reply(status, version, number, total, *amounts, tuple(bad_cells), token)
 
 
-def buckets_of(answer: Sequence[Any]) -> tuple[object, list[Bucket]]:
+def buckets_of(answer: Sequence[Any]) -> tuple[str, list[Bucket]]:
     """The server's time, and buckets with the cells that hold a number."""
     now, *buckets = answer
-    return now, list(map(_bucket_of, buckets))
+    return text_of(now), list(map(_bucket_of, buckets))
 
 
 def _bucket_of(answer: Flat) -> Bucket:

@@ -24,6 +24,20 @@ local LATE, OTHER, INVALID, MAX_BAD_CELLS = '{LATE}', '{OTHER}', '{INVALID}', {M
 """  # noqa: E501
 
 
+# An answer that belongs to another question, as on a connection on which somebody in between has
+# asked twice, is told by the word that it begins with. An error stays what it is.
+_STEP = """
+local function step()
+{step}
+end
+local answer = step()
+if type(answer) == 'table' and answer.err then
+    return answer
+end
+return {{string.match(ARGV[2], '^%x*'), answer}}
+"""
+
+
 def _source(name: str) -> str:
     return (pkgutil.get_data(__name__, f"{name}.lua") or b"").decode()
 
@@ -32,7 +46,8 @@ class Script:
     """One step: its text, and the digest by which a server that has seen it knows it."""
 
     def __init__(self, *names: str) -> None:
-        self.text = _CONSTANTS + "\n".join(_source(name) for name in names)
+        step = _CONSTANTS + "\n".join(_source(name) for name in names)
+        self.text = _STEP.format(step=step)
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

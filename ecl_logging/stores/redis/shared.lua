@@ -6,15 +6,17 @@
 -- KEYS[2]  g:@events   set: the declared event IDs
 -- KEYS[3]  g:@sources  hash: source -> what its last batch was answered
 -- ARGV[1]  g           the group, with whatever stands before its name in keys
--- ARGV[2]  now         Unix time in seconds; '' for the server's own clock
+-- ARGV[2]  question    a word that the answer repeats; then, where it is not to be the server's own
+--                      clock, a space and Unix time in seconds
 --
 -- Counts stay text from end to end: Lua's numbers are doubles, exact up to 2^53 only.
 
 local g = ARGV[1]
 
 local function clock()
-    if ARGV[2] ~= '' then
-        return tonumber(ARGV[2])
+    local given = string.match(ARGV[2], ' (.+)$')
+    if given then
+        return tonumber(given)
     end
     -- Called once in each step: before Redis 7.2 the time moves on while a script runs.
     local time = redis.call('TIME')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -98,7 +99,7 @@ class RedisStore:
         intervals = itertools.chain.from_iterable((i.text, i.seconds) for i in batch.intervals)
         return self._run(
             # Somebody in between may have said it, when the batch had been counted.
-            self._read(partial(replies.reply_to, batch), StoreUnavailable),
+            self._read(replies.reply_of, StoreUnavailable),
             scripts.APPLY,
             batch.group,
             batch.source,
@@ -123,7 +124,7 @@ class RedisStore:
         return self._run(read, scripts.DEFINITION, group, timeout=timeout)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
-        now: object = None
+        now: str | None = None
         found: list[Bucket] = []
         for some in _in_slices(list(ages), _BUCKETS_AT_ONCE):
             # All by the clock of the first, which may pass an edge in between.
@@ -200,25 +201,32 @@ class RedisStore:
         script: scripts.Script,
         group: str,
         *arguments: object,
-        now: object = None,
+        now: str | None = None,
         timeout: float = _READ_SECONDS,
     ) -> _T:
         deadline = Deadline(timeout)
         name = f"{self._prefix}{group}"
-        if now is None:
-            now = "" if self._clock is None else repr(self._clock())
+        if now is None and self._clock is not None:
+            now = repr(self._clock())
+        question = secrets.token_hex(8)
         keys = (f"{name}:@def", f"{name}:@events", f"{name}:@sources")
-        words = (len(keys), *keys, name, now, *arguments)
+        asked = question if now is None else f"{question} {now}"
+        words = (len(keys), *keys, name, asked, *arguments)
+        answer_to = self._read(partial(replies.answer_to, question), StoreUnavailable)
+
+        def reading(pair: object) -> _T:
+            return read(answer_to(pair))
+
         try:
             return self._connections.call(
-                "EVALSHA", script.digest, *words, timeout=timeout, read=read
+                "EVALSHA", script.digest, *words, timeout=timeout, read=reading
             )
         except StoreError as error:
             # The only answer after which it is sent again here: it says that nothing was run.
             if not isinstance(error.__cause__, NoScriptError):
                 raise
         left = deadline.seconds_left()
-        return self._connections.call("EVAL", script.text, *words, timeout=left, read=read)
+        return self._connections.call("EVAL", script.text, *words, timeout=left, read=reading)
 
 
 def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:
