@@ -227,7 +227,7 @@ def test_a_spoilt_reply_answers_no_later_question(store, proxy, warnings_told, f
     ("fate", "told"),
     [
         (Fate.GARBAGE_REPLY, "what answers there speaks no Redis protocol"),
-        (Fate.TWO_REPLIES, "holds what this library did not write"),
+        (Fate.TWO_REPLIES, "what came is no answer to what was asked"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )

@@ -80,7 +80,7 @@ def test_what_was_said_to_another_question_is_no_answer(
     said = [b"0123456789abcdef", [b"gap", b"1", b"0", b"0", b"0"]]
     monkeypatch.setattr(store._connections, "call", lambda *_, read, **__: read(said))
 
-    with pytest.raises(StoreUnavailable, match="it answers another question"):
+    with pytest.raises(StoreUnavailable, match="no answer to what was asked"):
         SCRIPTS[step](store)
 
 

@@ -22,11 +22,11 @@ from ecl_logging.stores.protocols import (
 )
 
 __all__ = [
-    "answer_to",
     "buckets_of",
     "definition_of",
     "finished_of",
     "intervals_text",
+    "is_answer_to",
     "measures_text",
     "names_of",
     "number_of",
@@ -44,11 +44,9 @@ def text_of(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def answer_to(question: str, pair: object) -> Any:
-    """What a script has answered; raises ValueError where it was asked something else."""
-    if not (isinstance(pair, list) and len(pair) == 2 and pair[0] == question.encode()):
-        raise ValueError("it answers another question")
-    return pair[1]
+def is_answer_to(question: str, pair: object) -> bool:
+    """Whether this is what a script has answered to the question: its word, and what is said."""
+    return isinstance(pair, list) and len(pair) == 2 and pair[0] == question.encode()
 
 
 def number_of(value: Any) -> int:

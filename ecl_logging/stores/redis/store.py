@@ -212,10 +212,11 @@ class RedisStore:
         keys = (f"{name}:@def", f"{name}:@events", f"{name}:@sources")
         asked = question if now is None else f"{question} {now}"
         words = (len(keys), *keys, name, asked, *arguments)
-        answer_to = self._read(partial(replies.answer_to, question), StoreUnavailable)
 
-        def reading(pair: object) -> _T:
-            return read(answer_to(pair))
+        def reading(pair: Any) -> _T:
+            if not replies.is_answer_to(question, pair):
+                raise StoreUnavailable(f"{self.shown}: what came is no answer to what was asked")
+            return read(pair[1])
 
         try:
             return self._connections.call(
