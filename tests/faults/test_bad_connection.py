@@ -24,7 +24,9 @@ from tests.faults.unprotected import (
 from tests.programs import Program
 from tests.redis_servers import CANARY, RedisServer
 
-ONE_AT_A_TIME = [fate for fate in Fate if fate not in {Fate.PASS, Fate.KEEP_COPY, Fate.REPLAY_COPY}]
+# The others take two requests: of a copy, or of what comes late.
+OF_TWO = {Fate.KEEP_COPY, Fate.REPLAY_COPY, Fate.REPEAT_LATE}
+ONE_AT_A_TIME = [fate for fate in Fate if fate not in {Fate.PASS, *OF_TWO}]
 # After these the client is told nothing that it could take for an answer.
 UNHEARD = [
     *(Fate.LOSE_REQUEST, Fate.LOSE_REPLY, Fate.RESET, Fate.TRUNCATE_REPLY, Fate.REPEAT_REQUEST),
