@@ -170,3 +170,11 @@ class Clock:
 def clock() -> Clock:
     """A clock that stands still until the test moves it."""
     return Clock()
+
+
+@pytest.fixture
+def machine_time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that never steps, by which a sender sees how old something is; moved by the test."""
+    machine_time = Clock(1000.0)
+    monkeypatch.setattr("ecl_logging.sender.elapsed", machine_time)
+    return machine_time

@@ -64,6 +64,11 @@ class Program:
         return ledger
 
     @property
+    def dropped(self) -> dict[str, int]:
+        """Which events were dropped, by reason."""
+        return {reason: n for reason, n in self.ledger.dropped.items() if n}
+
+    @property
     def left(self) -> int:
         return self.pending.snapshot()[1]
 
