@@ -99,7 +99,11 @@ def copy_of(original: Program, program: Program) -> None:
     """Make a program a copy of another, with all that it has in memory."""
     _copy_fields(original.pending, program.pending)
     _copy_fields(original.sender, program.sender, but={"_pending", "_store", "_outage"})
-    _copy_fields(original.sender.definition, program.sender.definition, but={"_pending", "_store"})
+    _copy_fields(
+        original.sender.definition,
+        program.sender.definition,
+        but={"_pending", "_store", "_on_loss"},
+    )
 
 
 def _copy_fields(source: object, target: object, but: Iterable[str] = ()) -> None:
