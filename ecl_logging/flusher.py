@@ -339,8 +339,11 @@ class Flusher:
             return True
         self.after_fork()
         share = max(0.0, self.exit_timeout - spent) / sharing
+        if self._has_ended:  # the end has two hooks in a child of multiprocessing
+            share = min(share, self._seconds_left or 0.0)
         if not self._flush_finally(share):
-            if not self._seconds_left and spent + share < self.exit_timeout - _TOO_SHORT:
+            has_had_all = self._has_ended or spent + share > self.exit_timeout - _TOO_SHORT
+            if not self._seconds_left and not has_had_all:
                 return False
             with contextlib.suppress(Interrupted):
                 self._give_up(closed=False)
