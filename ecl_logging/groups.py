@@ -225,7 +225,7 @@ class EventCountLogger:
         self._flusher.close(timeout)
 
     def _retire(self) -> None:
-        """Close when nothing comes any more, for a handler that a reconfiguration closes."""
+        """Rest where nothing comes, for a handler that a reconfiguration closes; see `Flusher`."""
         self._rotations.stop(patience=0.0)
         self._flusher.retire()
 

@@ -73,7 +73,7 @@ class RecordCounter:
     def close(self) -> None:
         """Send what is pending, then stop counting; a logger that was handed in stays open.
 
-        In a reconfiguration, that is done when other threads have ceased to deliver records.
+        In a reconfiguration nothing is waited for, and what still comes is counted.
         """
         if not self._owns_ecl:
             self.flush()

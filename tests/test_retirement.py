@@ -273,9 +273,13 @@ def test_functions_for_finished_buckets_end_with_the_reconfiguration():
     handler = configured()
     handler.ecl.on_rotation(lambda *_: None)
     handler.handle(RECORD)
+    thread = handler.ecl._rotations._ticker._thread
+    assert thread is not None
+    assert thread.is_alive()
     forget()
 
-    wait_until(lambda: "ecl-rotations" not in {one.name for one in threading.enumerate()})
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_child_has_nothing_of_what_its_parent_had_pending(warnings_told):

@@ -110,7 +110,7 @@ class CountingHandler(logging.Handler):
         """Send what is pending, then stop counting. Safe to call twice.
 
         An EventCountLogger that was handed in is flushed, and stays open. Where `logging.config`
-        closes the handler, its thread does this when other threads have ceased to deliver records.
+        closes the handler, its thread sends what is pending, and what still comes is counted.
         """
         self._close()
         self.is_closed = True

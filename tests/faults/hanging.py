@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.programs import ALLOW_FORK, Ended, Programs, Started
+from tests.server_troubles import stopped
 from tests.waiting import wait_until
 
 
@@ -22,11 +23,8 @@ def hung(programs: Programs) -> Iterator[None]:
         with _locked(programs):
             yield
         return
-    server.pause()
-    try:
+    with stopped(server):
         yield
-    finally:
-        server.go_on()
 
 
 @contextlib.contextmanager
