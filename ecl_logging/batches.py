@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ecl_logging.event_ids import InvalidEvent, check_text
 from ecl_logging.locks import Interrupted, do_alone, is_mine, unless_mine
@@ -66,6 +66,13 @@ class Ledger:
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
 
 
+class Feed(Protocol):
+    """What passes on events that are counted elsewhere; see `tallies`."""
+
+    def harvest(self) -> None: ...
+    def forget_kinds(self) -> None: ...
+
+
 class PendingCounts:
     """Counts of one group on their way to the store. Thread safe.
 
@@ -75,9 +82,15 @@ class PendingCounts:
     """
 
     def __init__(
-        self, intervals: tuple[Interval, ...], declared: Iterable[str], *, any_id: bool
+        self,
+        intervals: tuple[Interval, ...],
+        declared: Iterable[str],
+        *,
+        any_id: bool,
+        feed: Feed | None = None,
     ) -> None:
         """`any_id`: the group declares unknown IDs by itself."""
+        self._feed = feed
         self.arrivals: deque[tuple[str | None, int, float]] = deque()
         self._intervals = intervals
         self._known = frozenset(declared)
@@ -121,9 +134,15 @@ class PendingCounts:
 
     def drain(self) -> bool:
         """Drain; return whether there is anything to send."""
+        self._gather()
         with unless_mine(self._lock):
             self._drain()
             return self._stretches.has_any()
+
+    def _gather(self) -> None:
+        """Have what the fast path has counted among the arrivals."""
+        if self._feed is not None:
+            self._feed.harvest()
 
     def _drain(self, most: int | None = None) -> None:
         """Move arrivals into their stretches, all or so many. Call with the lock held.
@@ -191,11 +210,14 @@ class PendingCounts:
 
     def follow(self, intervals: tuple[Interval, ...], declared: Iterable[str]) -> None:
         """Cut by `intervals` from now on, and know these IDs."""
+        self._gather()
         with unless_mine(self._lock):
             self._drain()  # what is there was logged under the old definition
             self._intervals = intervals
             self._known = frozenset(declared)
             self._stretches.forget_latest()
+        if self._feed is not None:
+            self._feed.forget_kinds()
 
     def knows(self, event_id: str) -> bool:
         """Whether the ID is declared, as far as this process has heard."""
@@ -266,6 +288,7 @@ class PendingCounts:
         What arrives later, or has since the last drain, is dropped for the reason given; with
         None, it is counted.
         """
+        self._gather()
         with unless_mine(self._lock):
             self._closed_as = reason_from_now_on
             self._drain()
@@ -279,6 +302,7 @@ class PendingCounts:
     def snapshot(self) -> tuple[Ledger, int]:
         """The ledger as it stands, and the number of events that are pending."""
         try:
+            self._gather()
             with unless_mine(self._lock):
                 self._drain()
                 return self._snapshot()

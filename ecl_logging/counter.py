@@ -38,11 +38,14 @@ class GroupCounter:
         """Begin with nothing pending, and with the store that the flusher has now."""
         config, store = self.config, self._flusher.store
         self._pending = PendingCounts(
-            config.intervals, config.events, any_id=config.auto_declare_events
+            config.intervals,
+            config.events,
+            any_id=config.auto_declare_events,
+            feed=self._flusher.tallies,
         )
         self._sender = Sender(config, self._pending, lambda: store, self._flusher.outage)
-        self._arrivals = self._pending.arrivals
-        self._append = self._arrivals.append
+        self.arrivals = self._pending.arrivals
+        self._append = self.arrivals.append
         self._pending.limit_to(self._limit)
         self._begin()
 
@@ -51,7 +54,7 @@ class GroupCounter:
 
         What is pending waits until then.
         """
-        names = ("_pending", "_sender", "_arrivals", "_append")
+        names = ("_pending", "_sender", "arrivals", "_append")
         before = {name: getattr(self, name) for name in names}
         wanted = self._sender.definition.wanted
         self._open()
@@ -67,6 +70,11 @@ class GroupCounter:
     def name(self) -> str:
         """The group's name."""
         return self.config.name
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it matters at once that an ID has reached a count."""
+        return self._limit is not None
 
     @property
     def flush_seconds(self) -> float:
@@ -96,7 +104,7 @@ class GroupCounter:
             and count == 1
         ):
             self._append((event_id, 1, created))
-            if len(self._arrivals) >= self._notice_at:
+            if len(self.arrivals) >= self._notice_at:
                 self._notice()
             return
         try:
@@ -121,6 +129,11 @@ class GroupCounter:
         if not self._flusher.is_ending and self._flusher.outage.may_try():
             self._flusher.write_through(self, STEP_SECONDS)
 
+    def see_to_arrivals(self) -> None:
+        """See that somebody sees to what has come by the fast path, if it is much."""
+        if len(self.arrivals) >= self._notice_at > 0:
+            self._notice()
+
     def _notice(self, n: int = 1) -> None:
         """See that somebody sees to the arrivals. On the thread that logs: takes no lock.
 
@@ -129,7 +142,7 @@ class GroupCounter:
         if self._flusher.is_ending:
             self._flusher.count_at_the_end(self)
             return
-        waiting = len(self._arrivals)
+        waiting = len(self.arrivals)
         is_first = self._notice_at == 0
         if is_first:
             # Before the thread is looked for: one that goes to rest at this moment sees the event.
@@ -180,7 +193,7 @@ class GroupCounter:
 
     def is_due(self) -> bool:
         """Take a look at what has arrived: whether it is time to flush."""
-        waiting = len(self._arrivals)
+        waiting = len(self.arrivals)
         if self._sender.definition.stored is not None or waiting >= DRAIN_AT:
             # Not before the definition is known: it decides how arrivals are cut.
             self._pending.drain()
@@ -227,7 +240,7 @@ class GroupCounter:
 
     def has_arrivals(self) -> bool:
         """Whether anything has arrived that nobody has looked at."""
-        return bool(self._arrivals)
+        return bool(self.arrivals)
 
     def drop_arrivals(self) -> None:
         """Book what came after the end."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial, update_wrapper
 
 from ecl_logging.counter import GroupCounter
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import ConfigError
-from ecl_logging.event_ids import InvalidEvent, text_of
+from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, text_of
+from ecl_logging.fast_path import Tally
 from ecl_logging.flusher import Flusher
 from ecl_logging.problems import shown
 from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.steps import united
+from ecl_logging.tallies import Tallies
 from ecl_logging.views import CURRENT, LAST, read_views
 
 __all__ = ["DummyEventGroup", "EventGroup"]
+
+_MAX_KNOWN = 10_000  # IDs that take the fast path
 
 
 class EventGroup:
@@ -29,6 +34,15 @@ class EventGroup:
         self.name = counter.config.name
         self._counter = counter
         self._flusher = flusher
+        if not counter.is_direct and not counter.has_limit:
+            self._take_the_fast_path()
+
+    def _take_the_fast_path(self) -> None:
+        """Put what counts IDs that have come before in the place of `log`."""
+        self._tallies: dict[str, Tally] = {}
+        carefully = partial(_log_carefully, self._counter, self._flusher.tallies, self._tallies)
+        fast = self._flusher.tallies.path.log_by_event(self._tallies, carefully)
+        vars(self)["log"] = update_wrapper(fast, EventGroup.log)
 
     def log(self, event_id: object, count: object = 1) -> None:
         """Count an event, `count` times. Never raises.
@@ -148,6 +162,22 @@ class EventGroup:
         wanted = self._counter.wanted
         stored = self._flusher.store.definition(self.name)
         return united(stored, wanted) if stored is not None else wanted
+
+
+def _log_carefully(
+    counter: GroupCounter,
+    tallies: Tallies,
+    known: dict[str, Tally],
+    event_id: object,
+    count: object,
+) -> None:
+    """Count an event as it comes, and have the next of its ID take the fast path."""
+    counter.arrive(event_id, count, time.time())
+    if type(event_id) is str and len(event_id) <= MAX_LENGTH and len(known) < _MAX_KNOWN:
+        tally = tallies.tally_of([(counter, event_id, 1)])
+        if tally is not None:
+            known[event_id] = tally
+    tallies.look()
 
 
 class DummyEventGroup:

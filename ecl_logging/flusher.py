@@ -16,14 +16,15 @@ from typing import Protocol
 
 from ecl_logging.batches import Ledger
 from ecl_logging.deadlines import Deadline
+from ecl_logging.fast_path import flushing_threads
 from ecl_logging.lifetime import arm_exit_hooks, has_ended, watch, watched
 from ecl_logging.locks import Interrupted
 from ecl_logging.outage import Outage
 from ecl_logging.patience import Patience
 from ecl_logging.retirement import Retirement
-from ecl_logging.sender import flushing_threads
 from ecl_logging.stores.fork_gate import is_interrupted_here
 from ecl_logging.stores.protocols import Store
+from ecl_logging.tallies import Tallies
 from ecl_logging.ticker import Ticker
 
 __all__ = ["Flusher"]
@@ -53,6 +54,7 @@ class _Counter(Protocol):
     def end_batching(self) -> None: ...
     def has_arrivals(self) -> bool: ...
     def has_pending(self) -> bool: ...
+    def see_to_arrivals(self) -> None: ...
     def drop_arrivals(self) -> None: ...
     def give_up(self, *, closed: bool) -> int: ...
     def is_interrupted(self) -> bool: ...
@@ -77,6 +79,7 @@ class Flusher:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
         self._use(store)
         self.counters: Sequence[_Counter] = ()
+        self.tallies = Tallies(self)
         self._patience = Patience()
         self.retirement: Retirement | None = None
         self._in_thread = in_thread
@@ -106,11 +109,13 @@ class Flusher:
         before, pid = (self.store, self.outage, self._ticker, self.is_used), os.getpid()
         self._use(store)
         self._ticker, self.is_used = self._new_ticker(), False
+        self.tallies.harvest()
         put_back = [counter.set_aside() for counter in self.counters]
         try:
             yield
         finally:
             self._ticker.stop(_LONGEST_WAIT_FOR_THREAD)
+            self.tallies.harvest()
             self.store, self.outage, self._ticker, self.is_used = before
             for put in put_back:
                 put()
@@ -147,6 +152,7 @@ class Flusher:
         _patience_of_all.reset()
         if self.retirement is not None:
             self.retirement.reset()
+        self.tallies.reset()
         for counter in self.counters:
             counter.after_fork()
         self._begin()
@@ -268,6 +274,7 @@ class Flusher:
         return (
             threading.get_ident() in flushing_threads
             or is_interrupted_here()
+            or self.tallies.is_interrupted()
             or any(counter.is_interrupted() for counter in self.counters)
         )
 
@@ -326,6 +333,7 @@ class Flusher:
         self.is_used = False
         self.store.close()
         self._ticker.leave()
+        self.tallies.path.shut()  # from here on it is not opened without a thread
         if any(counter.has_pending() for counter in self.counters):
             self.be_running()  # it came before the thread was let go of
 
@@ -358,6 +366,7 @@ class Flusher:
         """Stop the thread and flush on this one, within `timeout` seconds."""
         self._seconds_left = timeout
         self.is_ending = self.outage.is_ending = True
+        self.tallies.path.shut()
         with self._spending():
             self._ticker.stop(_SHARE_FOR_THE_THREAD * self._seconds_left)
         for counter in self.counters:

@@ -13,8 +13,8 @@ import threading
 import time
 from typing import Protocol
 
+from ecl_logging.fast_path import flushing_threads
 from ecl_logging.notices import warn
-from ecl_logging.sender import flushing_threads
 from ecl_logging.weak_sets import WeakRefs
 
 __all__ = ["arm_exit_hooks", "has_ended", "watch", "watched"]

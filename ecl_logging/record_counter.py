@@ -6,22 +6,27 @@ All of them have the same leading arguments, and are refused in the same words.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ecl_logging.config import config_from
 from ecl_logging.errors import ConfigError
+from ecl_logging.fast_path import flushing_threads
 from ecl_logging.fields import Record
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
+from ecl_logging.kinds import Kinds
 from ecl_logging.problems import checked_together
 from ecl_logging.retirement import is_configured_anew
-from ecl_logging.rules import Rules, is_own
-from ecl_logging.sender import flushing_threads
+from ecl_logging.rules import Counted, Rules, is_own
 from ecl_logging.settings import RuleConfig
 from ecl_logging.stores import check_store
 from ecl_logging.validation import check_arguments, check_filter_arguments, check_rules
+
+if TYPE_CHECKING:
+    import logging
 
 __all__ = ["RecordCounter", "build_counter", "build_rules", "refused_aloud"]
 
@@ -46,24 +51,57 @@ class RecordCounter:
         self._arrive = {name: counter.arrive for name, counter in ecl._counters.items()}
         self._first = next(iter(ecl._counters.values()), None)
         begin = self._first.begin if self._first is not None else None
-        self._counted_by = Rules(rules, ecl._counters, begin).counted_by
+        compiled = Rules(rules, ecl._counters, begin)
+        self._counted_by = compiled.counted_by
         self._unmatched = unmatched
         if unmatched is not None and self._first is not None:
             self._first.expect([unmatched])
-        self.count = self._count_all if unmatched is None else self._count_or_unmatched
+        self._tallies = ecl._flusher.tallies
+        self.kinds = self._kinds(compiled)
 
-    def _count_all(self, record: Record) -> None:
+    def _kinds(self, rules: Rules) -> Kinds | None:
+        """The kinds of records, where rules go by nothing else."""
+        asked = rules.asked()
+        if asked is None:
+            return None
+        if self._unmatched is not None:  # our own records are none of these
+            asked = dataclasses.replace(asked, logger=True)
+        return Kinds(rules, asked, self.ecl._counters, self._tallies)
+
+    def count(self, record: Record) -> list[Counted]:
+        """Count the record by the rules; return what it counted."""
         created = record.created
-        for group, event_id, n in self._counted_by(record):
+        counted: list[Counted] = []
+        for event in self._counted_by(record):
+            group, event_id, n = event
             self._arrive[group](event_id, n, created)
+            counted.append(event)
+        if not counted and self._unmatched is not None and not is_own(str(record.name)):
+            counted = self._count_unmatched(self._unmatched, created)
+        return counted
 
-    def _count_or_unmatched(self, record: Record) -> None:
-        is_counted = is_own(str(record.name))
-        for group, event_id, n in self._counted_by(record):
-            is_counted = True
-            self._arrive[group](event_id, n, record.created)
-        if not is_counted and self._first is not None:
-            self._first.arrive(self._unmatched, 1, record.created)
+    def _count_unmatched(self, event_id: str, created: float) -> list[Counted]:
+        if self._first is None:
+            return []
+        self._first.arrive(event_id, 1, created)
+        return [(self._first.name, event_id, 1)]
+
+    def count_and_learn(self, record: Record) -> None:
+        """Count the record by the rules, and have those of its kind take the fast path."""
+        counted = self.count(record)
+        if self.kinds is not None:
+            self.kinds.learn(record, counted)
+            if counted or not is_own(record.name):
+                self._tallies.look()
+
+    def handle_by_kind(
+        self, filters: list[Any], carefully: Callable[[logging.LogRecord], bool]
+    ) -> Callable[[logging.LogRecord], bool]:
+        """Return what handles a record whose kind is known, and any other `carefully`."""
+        if self.kinds is None:
+            return carefully
+        path = self._tallies.path
+        return path.handle_by(self.kinds.asked, self.kinds.table, filters, carefully)
 
     def flush(self) -> None:
         """Send what is pending. A reconfiguration waits for no store: the thread sends it."""

@@ -10,6 +10,7 @@ import contextlib
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -19,15 +20,27 @@ from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
 
-__all__ = ["MEASURED", "Counted", "Declaring", "Rules", "is_own"]
+__all__ = ["MEASURED", "Asked", "Counted", "Declaring", "Rules", "is_own"]
 
 # (group, event ID as it came, count as it came); both may be anything a program can put there.
 Counted = tuple[str, object, object]
 
 _MAX_PAIRS = 10_000
+_STEADY = frozenset({"name", "levelno", "levelname", "event"})
 
 MEASURED = "measured"
 """The ID, known by identity, that a rule gives whose match counts no event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What rules ask of every record, whether it matches or not."""
+
+    logger: bool
+    level: bool
+    levelname: bool
+    event: bool
+    is_routed: bool = False  # by `event_group`, `event_count`, and who declares the event
 
 
 class _Rule:
@@ -57,6 +70,25 @@ class _Rule:
     @property
     def stops(self) -> bool:
         return self._config.stop
+
+    def asks(self) -> frozenset[str]:
+        """The attributes that it looks at."""
+        config = self._config
+        names = {*config.has, *self._names, *config.measure.values()}
+        names |= {"message"} if config.pattern is not None else set()
+        names |= {config.count} if isinstance(config.count, str) else set()
+        names |= {"name"} if config.logger is not None else set()
+        names |= {"levelno"} if (config.at_least, config.levels) != (None, None) else set()
+        return frozenset(names)
+
+    def is_for_all(self) -> bool:
+        """Whether it is for records of every logger and level."""
+        config = self._config
+        return (config.logger, config.at_least, config.levels) == (None, None, None)
+
+    def is_steady(self) -> bool:
+        """Whether it counts the same for all records that `Asked` does not tell apart."""
+        return self.asks() <= _STEADY and not self._config.measure
 
     def fits(self, name: str, level: int) -> bool:
         """Whether the rule is for records of this logger and level."""
@@ -150,6 +182,29 @@ class Rules:
             count = self._decide(record.name, record.levelno)
         return count(record)
 
+    def asked(self) -> Asked | None:
+        """What the rules ask of records; None where no kind of record counts the same each time."""
+        if self._rules is None:
+            return Asked(logger=False, level=False, levelname=False, event=True, is_routed=True)
+        if any(not rule.is_steady() and rule.is_for_all() for rule in self._rules):
+            return None
+        names = frozenset().union(*(rule.asks() for rule in self._rules))
+        return Asked(
+            # Our own records, which have no event, must not be taken for the program's.
+            logger="name" in names or any("event" not in rule.asks() for rule in self._rules),
+            level="levelno" in names,
+            levelname="levelname" in names,
+            event="event" in names,
+        )
+
+    def is_steady(self, name: object, level: object) -> bool:
+        """Whether records of this logger and level count the same, each time that they come.
+
+        As far as `asked` does not tell them apart.
+        """
+        rules = self._fitting(name, level) if self._rules is not None else ()
+        return all(rule.is_steady() for rule in rules)
+
     def name(self, record: Record) -> tuple[str, str] | None:
         """Return group and event ID of the first rule that matches and counts an event.
 
@@ -167,16 +222,14 @@ class Rules:
     def _decide(self, name: Any, level: Any) -> Callable[[Record], Iterable[Counted]]:
         count: Callable[[Record], Iterable[Counted]]
         key = name, level
-        if type(name) is not str or not isinstance(level, int):
-            name, level = str(name), 0  # a record made by hand can have anything there
-        is_ours = is_own(name)
-        if is_ours:
-            count = _nothing
-        elif self._rules is None:
+        if self._rules is None:
             count = self._route.counted_by
         else:
-            fitting = [rule for rule in self._rules if rule.fits(name, level)]
+            fitting = self._fitting(name, level)
             count = _Matcher(fitting) if fitting else _nothing
+        is_ours = is_own(str(name))
+        if is_ours:
+            count = _given_an_event(count)
         if len(self._pairs) >= _MAX_PAIRS:
             self._pairs.clear()  # a program that makes up logger names without end
         self._pairs[key] = count
@@ -184,14 +237,29 @@ class Rules:
             self._begin()
         return count
 
+    def _fitting(self, name: Any, level: Any) -> list[_Rule]:
+        if type(name) is not str or not isinstance(level, int):
+            name, level = str(name), 0  # a record made by hand can have anything there
+        return [rule for rule in self._rules or () if rule.fits(name, level)]
+
 
 def is_own(name: str) -> bool:
-    """Whether a logger is the library's own, whose records are never counted."""
+    """Whether a logger is the library's own, whose records are not counted.
+
+    What a program logs there by itself, it has given an `event`.
+    """
     return name == OWN_LOGGER or name.startswith(OWN_LOGGER + ".")
 
 
 def _nothing(record: Record) -> Iterable[Counted]:  # noqa: ARG001 - as its siblings
     return ()
+
+
+def _given_an_event(
+    count: Callable[[Record], Iterable[Counted]],
+) -> Callable[[Record], Iterable[Counted]]:
+    """Count the records that a program has given an event."""
+    return lambda record: count(record) if "event" in record.__dict__ else ()
 
 
 class _Matcher:

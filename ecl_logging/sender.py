@@ -16,6 +16,7 @@ from ecl_logging.confirmed import UNKNOWN_SECONDS, Confirmed, PastSources
 from ecl_logging.deadlines import Deadline, OutOfTime, elapsed
 from ecl_logging.definitions import SharedDefinition
 from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.fast_path import flushing_threads, shut_fast_paths
 from ecl_logging.locks import Interrupted, do_alone
 from ecl_logging.outage import Outage
 from ecl_logging.problems import shown
@@ -31,13 +32,10 @@ from ecl_logging.stores.protocols import (
     question,
 )
 
-__all__ = ["Sender", "flushing_threads"]
+__all__ = ["Sender"]
 
 RENEW_SECONDS = 86400.0  # a source that was silent for so long is replaced
 _MAX_TOLD = 100  # warnings of one kind
-
-flushing_threads: set[int] = set()
-"""Threads that are flushing now. What they log comes from the flush itself: not counted."""
 
 
 @dataclass(slots=True)
@@ -129,6 +127,7 @@ class Sender:
             # Before the lock is had and until it is let go of: a signal handler that comes in
             # between can tell that it must not wait.
             flushing_threads.add(thread)
+            shut_fast_paths()  # which do not ask who logs
             flushed = do_alone(
                 self._lock, lambda: self._flush(deadline), timeout=deadline.seconds_left()
             )

@@ -247,10 +247,14 @@ def test_an_event_that_becomes_text_finds_the_group_that_declares_it(event):
 # --- what is never done
 
 
-@pytest.mark.parametrize("rules", [None, [{"group": "g", "event": "x"}]])
 @pytest.mark.parametrize("name", ["ecl_logging", "ecl_logging.sender"])
-def test_our_own_records_are_never_counted(rules, name):
-    assert counted(rules, record(name, event="x")) == []
+def test_our_own_records_are_never_counted(name):
+    assert counted([{"group": "g", "event": "x"}], record(name)) == []
+
+
+@pytest.mark.parametrize("rules", [None, [{"group": "g", "event": "x"}]])
+def test_what_a_program_gives_an_event_on_our_logger_is_its_own(rules):
+    assert counted(rules, record("ecl_logging", event="x")) == [("g", "x", 1)]
 
 
 def test_a_record_is_never_changed():

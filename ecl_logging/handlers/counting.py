@@ -7,6 +7,7 @@ handler is built.
 from __future__ import annotations
 
 import logging
+import weakref
 from threading import get_ident
 
 TYPE_CHECKING = False
@@ -75,15 +76,44 @@ class CountingHandler(logging.Handler):
                 sync_limit=sync_limit,
                 unknown=unknown,
             )
+        self._counter = counter
         super().__init__(number)
-        self._count = counter.count
+        self._count = counter.count_and_learn
         self._count_failed = counter.count_failed
         self._flush, self._close = counter.flush, counter.close
         self._flushing = counter.flushing_threads
         self.ecl: EventCountLogger = counter.ecl
 
+    @property
+    def filters(self) -> list[Any]:
+        """The handler's filters, as every handler has them."""
+        return self._filters
+
+    @filters.setter
+    def filters(self, filters: list[Any]) -> None:
+        self._filters = filters
+        self._take_the_fast_path()
+
+    def _take_the_fast_path(self) -> None:
+        """Put what is made for these filters and rules in the place of `handle`.
+
+        Not where a class built on this one has its own ways.
+        """
+        if any(getattr(type(self), name) is not own for name, own in _OWN_WAYS.items()):
+            return
+        me = weakref.ref(self)  # so that there is no cycle: a handler that is dropped is gone
+
+        def carefully(record: logging.LogRecord) -> bool:
+            handler = me()
+            return handler is not None and CountingHandler.handle(handler, record)
+
+        vars(self)["handle"] = self._counter.handle_by_kind(self._filters, carefully)
+
     def handle(self, record: logging.LogRecord) -> bool:
-        """Count the record unless a filter drops it. Takes no lock: counting needs none."""
+        """Count the record unless a filter drops it. Takes no lock: counting needs none.
+
+        This is the careful way, of records whose kind is new; see `fast_path` for the others.
+        """
         passed: Any = self.filter(record) if self.filters else True
         if passed:
             # Since 3.12 a filter may return another record in place of this one.
@@ -115,6 +145,13 @@ class CountingHandler(logging.Handler):
         self._close()
         self.is_closed = True
         super().close()
+
+
+_OWN_WAYS = {
+    "emit": CountingHandler.emit,
+    "filter": CountingHandler.filter,
+    "handle": CountingHandler.handle,
+}
 
 
 def count_logs(

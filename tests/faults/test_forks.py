@@ -198,7 +198,8 @@ if child:
 """
 KEPT_COUNTS = """
 from ecl_logging.counter import GroupCounter
-GroupCounter.after_fork = lambda self: None
+from ecl_logging.tallies import Tallies
+GroupCounter.after_fork = Tallies.reset = lambda self: None
 """
 
 

@@ -123,7 +123,7 @@ def test_a_child_forked_while_the_flusher_waits_for_an_answer_counts(tmp_path, e
         url = programs.url.replace(str(empty_server.port), str(proxy.port))
         program = programs.start(
             f"""{START}
-from ecl_logging.sender import flushing_threads
+from ecl_logging.fast_path import flushing_threads
 configure()
 log_records(10)
 while not os.path.exists("held"):

@@ -74,7 +74,7 @@ def test_finalizers_that_log_during_garbage_collection_are_counted(programs: Pro
     """The collector runs on any thread. What it runs amid a flush is logged by the flush."""
     ended = programs.run(
         f"""{START}
-from ecl_logging.sender import flushing_threads
+from ecl_logging.fast_path import flushing_threads
 
 class Noisy:
     def __init__(self):

@@ -1,0 +1,228 @@
+"""The fast path: what a known kind of record counts is counted by one addition.
+
+A *kind* is what rules go by: logger, level and `event`, as far as they ask for them. What the
+records of a kind count is worked out with the first of them, and kept as a `Tally`; those that
+follow in the same second add one to it. Everything else goes the careful way.
+
+Why there is no lock
+--------------------
+`tally.n += 1` reads, adds and writes. CPython lets another thread run, and looks for signals,
+only where one of its functions is entered, where a loop turns, and when a call has returned.
+From the comparison of the times to the addition there is none of these: attributes of slots,
+cells, floats and ints. So nobody can see the path open, and count when it has been shut. They
+share a line, because a tracer may run between two. Where Python has no such lock, the path stays
+shut, and all is counted the careful way.
+
+The path is open for one second of the clock at a time: where all buckets begin and end between
+two seconds, whoever collects the tallies after it was shut knows when their events were. Its two
+edges are variables of one function's scope, which are faster to read than any attribute; they
+are why that function is long.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from time import time
+from typing import Any, Final, Protocol
+
+from ecl_logging.weak_sets import WeakRefs
+
+__all__ = ["ABSENT", "ONE", "FastPath", "Tally", "flushing_threads", "shut_fast_paths"]
+
+ABSENT: Final = object()
+"""Stands in a table of kinds for the `event` of a record that has none."""
+
+ONE: Final = 1  # of which CPython has one, so that `True is ONE` is false
+_SHUT = float("inf"), float("-inf")
+_IS_LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+flushing_threads: set[int] = set()
+"""Threads that are flushing now. What they log comes from the flush itself: not counted."""
+
+
+class Share:
+    """An event of a tally's records: so many of one ID in one group."""
+
+    __slots__ = ("counter", "each", "event_id", "given")
+
+    def __init__(self, counter: Any, event_id: str, each: int) -> None:
+        self.counter, self.event_id, self.each = counter, event_id, each
+        self.given = 0  # so many of the tally's records have been passed on
+
+
+class Tally:
+    """How many records of some kinds have come, all of which count the same."""
+
+    __slots__ = ("n", "shares")
+
+    def __init__(self, shares: Iterable[Share]) -> None:
+        self.n = 0  # only grows
+        self.shares = tuple(shares)
+
+
+class Ending(Protocol):
+    """Says whether it is too late to have anything collected later."""
+
+    is_ending: bool
+
+
+class Asked(Protocol):
+    """What rules ask of a record, of all they may ask."""
+
+    @property
+    def logger(self) -> bool: ...
+    @property
+    def level(self) -> bool: ...
+    @property
+    def levelname(self) -> bool: ...
+    @property
+    def event(self) -> bool: ...
+    @property
+    def is_routed(self) -> bool: ...
+
+
+Handle = Callable[[logging.LogRecord], bool]
+
+
+class FastPath:
+    """The fast path of one EventCountLogger. Thread safe, and safe in signal handlers."""
+
+    open_at: Callable[[float], None]
+    shut: Callable[[], None]
+    is_open_at: Callable[[float], bool]
+    handle_by_event: Callable[..., Handle]
+    handle_by_kind: Callable[..., Handle]
+    log_by_event: Callable[..., Callable[..., None]]
+
+    def __init__(self, life: Ending) -> None:
+        """`life`: once it `is_ending`, the path stays shut."""
+        vars(self).update(_functions_of_one_path(life))
+        _paths.add(self)
+
+    def handle_by(
+        self, asked: Asked, kinds: Mapping[Any, Any], filters: list[Any], carefully: Handle
+    ) -> Handle:
+        """Return a handler's `handle`: it finds the tally in `kinds`, or goes `carefully`."""
+        if asked.event and not (asked.logger or asked.level or asked.levelname):
+            return self.handle_by_event(kinds, filters, carefully, is_routed=asked.is_routed)
+        return self.handle_by_kind(kinds, filters, carefully, asked)
+
+
+_paths: WeakRefs[FastPath] = WeakRefs()
+
+
+def shut_fast_paths() -> None:
+    """Shut all of the process. What comes then goes the careful way, and opens them again."""
+    for path in _paths.alive():
+        path.shut()
+
+
+def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
+    life: Ending,
+) -> dict[str, Callable[..., Any]]:
+    start, end = _SHUT
+
+    def open_at(second: float) -> None:
+        """Count what comes from this second; not while anybody flushes, nor at the end."""
+        nonlocal start, end
+        if _IS_LOCKED and not flushing_threads and not life.is_ending: start, end = second, second + 1.0  # noqa: E501, E701  # fmt: skip
+
+    def shut() -> None:
+        nonlocal start, end
+        start, end = _SHUT
+
+    def is_open_at(moment: float) -> bool:
+        return start <= moment < end
+
+    def handle_by_event(
+        kinds: Mapping[object, Tally], filters: list[Any], carefully: Handle, *, is_routed: bool
+    ) -> Handle:
+        if is_routed:
+            return handle_routed(kinds, filters, carefully)
+
+        def handle(record: logging.LogRecord) -> bool:
+            try:
+                event = getattr(record, "event", ABSENT)
+                if type(event) is str or (event is ABSENT and type(record.msg) is str):
+                    tally = kinds[event]
+                    created = record.created
+                    if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - a kind that is new, or anything else
+                pass
+            return carefully(record)
+
+        return handle
+
+    def handle_routed(
+        kinds: Mapping[object, Tally], filters: list[Any], carefully: Handle
+    ) -> Handle:
+        def handle(record: logging.LogRecord) -> bool:
+            try:
+                event = getattr(record, "event", ABSENT)
+                extras = record.__dict__
+                if (
+                    "event_count" not in extras
+                    and "event_group" not in extras
+                    and (type(event) is str or (event is ABSENT and type(record.msg) is str))
+                ):
+                    tally = kinds[event]
+                    created = record.created
+                    if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - as above
+                pass
+            return carefully(record)
+
+        return handle
+
+    def handle_by_kind(kinds: Any, filters: list[Any], carefully: Handle, asked: Asked) -> Handle:
+        by_logger, by_level, by_levelname = asked.logger, asked.level, asked.levelname
+        by_event = asked.event
+
+        def handle(record: logging.LogRecord) -> bool:
+            try:
+                tally = kinds
+                if by_logger:
+                    tally = tally[record.name]
+                if by_level:
+                    tally = tally[record.levelno]
+                if by_levelname:
+                    tally = tally[record.levelname]
+                if by_event:
+                    event = getattr(record, "event", ABSENT)
+                    if type(event) is not str and (
+                        event is not ABSENT or type(record.msg) is not str
+                    ):
+                        return carefully(record)
+                    tally = tally[event]
+                created = record.created
+                if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - as above
+                pass
+            return carefully(record)
+
+        return handle
+
+    def log_by_event(
+        kinds: Mapping[object, Tally], carefully: Callable[..., None]
+    ) -> Callable[..., None]:
+        def log(event_id: object, count: object = 1) -> None:
+            try:
+                tally = kinds[event_id]
+                now = time()
+                if start <= now < end and count is ONE and type(event_id) is str: tally.n += 1; return  # noqa: E501, E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - as above
+                pass
+            carefully(event_id, count)
+
+        return log
+
+    return {
+        "open_at": open_at,
+        "shut": shut,
+        "is_open_at": is_open_at,
+        "handle_by_event": handle_by_event,
+        "handle_by_kind": handle_by_kind,
+        "log_by_event": log_by_event,
+    }

@@ -1,0 +1,97 @@
+"""Kinds of records: which of them count the same, and what that is.
+
+What a record counts is worked out by the rules. Where these ask for nothing but its logger, level
+and `event`, each record that has the same of these counts the same; see `fast_path`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecl_logging.event_ids import MAX_LENGTH
+from ecl_logging.fast_path import ABSENT
+from ecl_logging.fields import Record
+from ecl_logging.rules import Asked, Counted, Rules
+from ecl_logging.tallies import Tallies
+
+__all__ = ["Kinds"]
+
+_MAX_KINDS = 10_000
+_MAX_EACH = 1_000_000
+
+
+class Kinds:
+    """A table of the kinds of records that have come: kind -> tally. Thread safe."""
+
+    def __init__(
+        self, rules: Rules, asked: Asked, counters: Mapping[str, Any], tallies: Tallies
+    ) -> None:
+        """`asked`: what to tell records apart by; at least what the rules ask for."""
+        self.asked = asked
+        self._rules = rules
+        self._counters = counters
+        self._tallies = tallies
+        # Nested: by logger, then level, name of the level, `event`, as far as they are asked for.
+        self.table: dict[object, Any] = {}
+        self._known = 0
+        if asked.is_routed:
+            tallies.tell_of_changes(self)
+
+    def forget(self) -> None:
+        """Work out anew what each kind counts."""
+        self.table.clear()
+        self._known = 0
+
+    def learn(self, record: Record, counted: Sequence[Counted]) -> None:
+        """Remember that records such as this one count so."""
+        if self._known >= _MAX_KINDS or not self._rules.is_steady(record.name, record.levelno):
+            return
+        path = self._path_of(record)
+        events = self._events_of(counted)
+        if path is None or events is None:
+            return
+        tally = self._tallies.tally_of(events)
+        if tally is not None:
+            *above, last = path
+            table = self.table
+            for key in above:
+                table = table.setdefault(key, {})
+            table[last] = tally
+            self._known += 1
+
+    def _path_of(self, record: Any) -> list[object] | None:
+        asked, path = self.asked, list[object]()
+        attributes = record.__dict__
+        for is_asked, name, kind in (
+            (asked.logger, "name", str),
+            (asked.level, "levelno", int),
+            (asked.levelname, "levelname", str),
+        ):
+            if is_asked:
+                value = attributes.get(name)
+                if type(value) is not kind:
+                    return None
+                path.append(value)
+        if asked.event:
+            event = attributes.get("event", ABSENT)
+            is_plain = type(event) is str or (event is ABSENT and type(record.msg) is str)
+            if not is_plain or (asked.is_routed and not _NAMED_APART.isdisjoint(attributes)):
+                return None
+            path.append(event)
+        return path
+
+    def _events_of(self, counted: Sequence[Counted]) -> list[tuple[object, str, int]] | None:
+        events = []
+        for group, event_id, n in counted:
+            is_plain = type(event_id) is str and len(event_id) <= MAX_LENGTH and type(n) is int
+            if not is_plain or not 0 < n <= _MAX_EACH:  # type: ignore[operator]
+                return None
+            counter = self._counters[group]
+            if counter.has_limit:
+                return None  # it has to be seen at once that an ID has reached it
+            events.append((counter, event_id, n))
+        return events  # type: ignore[return-value]
+
+
+_NAMED_APART = frozenset({"event_group", "event_count"})
