@@ -20,6 +20,7 @@ from ecl_logging.tools.command import (
     run,
     say,
 )
+from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.moments import Moment, local_time, utc_time
 from ecl_logging.tools.printable import Ruler, printable
 from ecl_logging.tools.reports import Query, Reading, Selection, read
@@ -50,6 +51,8 @@ _CLASHES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = _parsed(list(sys.argv[1:] if argv is None else argv))
+    if argv is None:  # a process of its own
+        import_redis_leanly()
     return run(_NAME, lambda: _run(arguments))
 
 

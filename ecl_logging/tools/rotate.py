@@ -28,6 +28,7 @@ from ecl_logging.tools.command import (
     run,
     say,
 )
+from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.printable import printable
 from ecl_logging.tools.settling import SettlingBuckets
 
@@ -40,6 +41,8 @@ _SLEEP_WITHOUT_GROUPS = 1.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parse(_parser(), argv)
+    if argv is None:  # a process of its own
+        import_redis_leanly()
     return run("ecl-rotate", lambda: _run(arguments))
 
 
