@@ -24,7 +24,6 @@ from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.moments import Moment, local_time, utc_time
 from ecl_logging.tools.printable import Ruler, printable
 from ecl_logging.tools.reports import Query, Reading, Selection, read
-from ecl_logging.tools.sources import read_sources, source_object, source_table
 from ecl_logging.views import CURRENT, LAST
 
 __all__ = ["main"]
@@ -222,6 +221,8 @@ def _check(context: Context) -> int:
 
 
 def _print_sources(context: Context, arguments: argparse.Namespace, moment: Moment) -> int:
+    from ecl_logging.tools.sources import read_sources, source_object, source_table
+
     reports = read_sources(context, arguments.group)
     if arguments.json:
         _write(formats.json_document(source_object(report, moment) for report in reports))
