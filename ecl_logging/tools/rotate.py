@@ -18,7 +18,6 @@ from queue import Empty, SimpleQueue
 
 from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
-from ecl_logging.outage import Outage
 from ecl_logging.tools.command import (
     Context,
     Parser,
@@ -115,6 +114,8 @@ def _termination() -> SimpleQueue[None]:
 
 def _rotate_until(stopping: SimpleQueue[None], rotator: _Rotator) -> None:
     """Rotate at each edge. While the store is away, go on trying, with one warning."""
+    from ecl_logging.outage import Outage
+
     outage = Outage("trying on", "rotating on", say=_say)
     defined = False
     while stopping.empty():
