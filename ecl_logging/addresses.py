@@ -11,10 +11,12 @@ import reprlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ecl_logging import redis_addresses
 from ecl_logging.errors import StoreUnavailable
-from ecl_logging.redis_addresses import RedisAddress
+
+if TYPE_CHECKING:
+    from ecl_logging.redis_addresses import RedisAddress
 
 __all__ = ["StoreAddress", "choose_address", "embedded_path", "parse_address"]
 
@@ -59,12 +61,18 @@ def parse_address(value: object) -> StoreAddress:
     """
     if isinstance(value, StoreAddress):
         return value
+    if isinstance(value, str):
+        return _parse_url(value)
+    from ecl_logging import redis_addresses
+
     if isinstance(value, Mapping):
         return _redis(redis_addresses.from_mapping(value))
     if redis_addresses.is_client(value):
         return _redis(redis_addresses.from_client(value))
-    if not isinstance(value, str):
-        raise ValueError(f"a store is a URL or a mapping, not {type(value).__name__}; {_forms()}")
+    raise ValueError(f"a store is a URL or a mapping, not {type(value).__name__}; {_forms()}")
+
+
+def _parse_url(value: str) -> StoreAddress:
     if not value.strip():
         raise ValueError(f"is empty; {_forms()}")
     scheme, separator, rest = value.partition("://")
@@ -75,6 +83,9 @@ def parse_address(value: object) -> StoreAddress:
         return _sqlite(rest)
     if scheme == "memory":
         return _memory(rest)
+    # Here, since the other stores need nothing of it.
+    from ecl_logging import redis_addresses
+
     if scheme in redis_addresses.SCHEMES:
         return _redis(redis_addresses.from_url(scheme, value))
     raise ValueError(f"unknown scheme {reprlib.repr(scheme)}; {_forms()}")

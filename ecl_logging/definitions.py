@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from ecl_logging.batches import PendingCounts
 from ecl_logging.deadlines import Deadline
 from ecl_logging.locks import is_mine
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition, Store
+
+if TYPE_CHECKING:
+    from ecl_logging.batches import PendingCounts
 
 __all__ = ["SharedDefinition", "group_config", "wanted_definition"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import secrets
+import os
 import threading
 import time
 from collections import Counter
@@ -85,7 +85,7 @@ class Sender:
         self._past = PastSources()
         self._must_ask = False  # the store about them
         self._lost_untold = 0  # events that the store had confirmed
-        self._confirmed = Confirmed(secrets.token_hex(16), elapsed())
+        self._confirmed = Confirmed(os.urandom(16).hex(), elapsed())
 
     @property
     def source(self) -> str:
@@ -95,7 +95,7 @@ class Sender:
     def _draw_source(self) -> None:
         self._past.add(self._confirmed)
         self._must_ask = True
-        self._confirmed = Confirmed(secrets.token_hex(16), elapsed())
+        self._confirmed = Confirmed(os.urandom(16).hex(), elapsed())
 
     def give_up(self) -> None:
         """Forget the batch under way, whose events have been booked as dropped."""
@@ -221,7 +221,7 @@ class Sender:
             start=frozen.start,
             intervals=frozen.intervals_among(definition.intervals),
             counts=frozen.counts,
-            token=secrets.token_hex(8),
+            token=os.urandom(8).hex(),
         )
         return _UnderWay(batch)
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Self
 
 from ecl_logging import __version__
-from ecl_logging.config import read_config_file
 from ecl_logging.definitions import wanted_definition
-from ecl_logging.documents import UnreadableFile
 from ecl_logging.errors import ConfigError, EclError, StoreError, StoreUnavailable
 from ecl_logging.problems import masked
 from ecl_logging.settings import Config
@@ -125,6 +123,8 @@ def open_context(
     path = argument or option or os.environ.get("ECL_CONFIG", "").strip() or None
     loaded = None
     if path is not None:
+        from ecl_logging.config import read_config_file
+
         loaded = read_config_file(path)
         if loaded is None:
             raise ConfigError(f"{path}: has neither 'ecl' nor 'groups' at its top level")
@@ -136,6 +136,9 @@ def open_context(
 
 def _read_if_ours(name: str, path: str) -> Config | None:
     """Read the file that just happens to be here: it may be anybody's, and of any form."""
+    from ecl_logging.config import read_config_file
+    from ecl_logging.documents import UnreadableFile
+
     try:
         return read_config_file(path)
     except UnreadableFile as error:

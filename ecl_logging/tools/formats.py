@@ -1,10 +1,10 @@
-"""The formats that counts are printed in, from what was read to the text."""
+"""The formats that counts are printed in, from what was read to the text.
+
+What one format needs is imported by it: a command prints in one, and has little to do besides.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -108,12 +108,16 @@ def report_object(report: Report, moment: Moment) -> dict[str, object]:
 
 def json_document(objects: Iterable[object]) -> str:
     """A list, with a line for each object in it."""
+    import json
+
     lines = ",\n".join(json.dumps(one) for one in objects)
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 
 def json_line(value: object) -> str:
     """A value in one line."""
+    import json
+
     return json.dumps(value, separators=(",", ":")) + "\n"
 
 
@@ -127,6 +131,9 @@ def csv_rows(
 
     `written` is done to each text first.
     """
+    import csv
+    import io
+
     rows = io.StringIO()
     rows.write(",".join(CSV_COLUMNS) + "\n")
     writer = csv.writer(rows, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

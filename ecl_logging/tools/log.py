@@ -24,6 +24,7 @@ from ecl_logging.tools.command import (
     parse,
     run,
 )
+from ecl_logging.tools.lean_redis import import_redis_leanly
 
 __all__ = ["main"]
 
@@ -33,6 +34,8 @@ _PAUSE_SECONDS = 0.25  # before a batch is sent again
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parse(_parser(), argv)
+    if argv is None:  # a process of its own
+        import_redis_leanly()
     return run("ecl-log", lambda: _run(arguments))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ecl_logging.intervals import whole_seconds
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Moment", "local_time", "utc_time"]
 
@@ -27,4 +29,6 @@ def local_time(seconds: float) -> str:
 
 
 def _datetime(seconds: float) -> datetime:
+    from datetime import UTC, datetime
+
     return datetime.fromtimestamp(min(whole_seconds(seconds), _LATEST), UTC)

@@ -20,10 +20,10 @@ from ecl_logging.tools.command import (
     run,
     say,
 )
+from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.moments import Moment, local_time, utc_time
 from ecl_logging.tools.printable import Ruler, printable
 from ecl_logging.tools.reports import Query, Reading, Selection, read
-from ecl_logging.tools.sources import read_sources, source_object, source_table
 from ecl_logging.views import CURRENT, LAST
 
 __all__ = ["main"]
@@ -50,6 +50,8 @@ _CLASHES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = _parsed(list(sys.argv[1:] if argv is None else argv))
+    if argv is None:  # a process of its own
+        import_redis_leanly()
     return run(_NAME, lambda: _run(arguments))
 
 
@@ -219,6 +221,8 @@ def _check(context: Context) -> int:
 
 
 def _print_sources(context: Context, arguments: argparse.Namespace, moment: Moment) -> int:
+    from ecl_logging.tools.sources import read_sources, source_object, source_table
+
     reports = read_sources(context, arguments.group)
     if arguments.json:
         _write(formats.json_document(source_object(report, moment) for report in reports))

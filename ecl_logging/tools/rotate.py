@@ -18,7 +18,6 @@ from queue import Empty, SimpleQueue
 
 from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
-from ecl_logging.outage import Outage
 from ecl_logging.tools.command import (
     Context,
     Parser,
@@ -28,6 +27,7 @@ from ecl_logging.tools.command import (
     run,
     say,
 )
+from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.printable import printable
 from ecl_logging.tools.settling import SettlingBuckets
 
@@ -40,6 +40,8 @@ _SLEEP_WITHOUT_GROUPS = 1.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parse(_parser(), argv)
+    if argv is None:  # a process of its own
+        import_redis_leanly()
     return run("ecl-rotate", lambda: _run(arguments))
 
 
@@ -112,6 +114,8 @@ def _termination() -> SimpleQueue[None]:
 
 def _rotate_until(stopping: SimpleQueue[None], rotator: _Rotator) -> None:
     """Rotate at each edge. While the store is away, go on trying, with one warning."""
+    from ecl_logging.outage import Outage
+
     outage = Outage("trying on", "rotating on", say=_say)
     defined = False
     while stopping.empty():

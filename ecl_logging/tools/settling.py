@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from ecl_logging.stores.protocols import Definition, Finished
 from ecl_logging.tools.command import Context
-from ecl_logging.tools.formats import json_line, report_object
-from ecl_logging.tools.moments import utc_time
-from ecl_logging.tools.reports import report_finished
 
 __all__ = ["SettlingBuckets"]
 
@@ -57,6 +54,11 @@ class SettlingBuckets:
                 kept.popleft()
 
     def _print(self, one: _Kept) -> None:
+        # Here, since without --json nothing is ever printed.
+        from ecl_logging.tools.formats import json_line, report_object
+        from ecl_logging.tools.moments import utc_time
+        from ecl_logging.tools.reports import report_finished
+
         report = report_finished(
             self._context.store, one.definition, one.finished, is_newest=one.is_newest
         )

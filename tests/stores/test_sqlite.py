@@ -103,7 +103,8 @@ def test_a_relative_path_is_of_the_folder_in_which_the_store_was_opened(tmp_path
 
 
 @pytest.mark.parametrize(
-    "name", ["a b.db", "50%25.db", "é日本.db", "a'b\".db", "#1?x=y.db", "file:x"]
+    "name",
+    ["a b.db", "50%25.db", "é日本.db", "a'b\".db", "#1?x=y.db", "file:x", "caf\udce9.db"],
 )
 def test_a_file_may_have_any_name(tmp_path, name):
     store = SqliteStore(str(tmp_path / name))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -208,7 +208,7 @@ class RedisStore:
         name = f"{self._prefix}{group}"
         if now is None and self._clock is not None:
             now = repr(self._clock())
-        question = secrets.token_hex(8)
+        question = os.urandom(8).hex()
         keys = (f"{name}:@def", f"{name}:@events", f"{name}:@sources")
         asked = question if now is None else f"{question} {now}"
         words = (len(keys), *keys, name, asked, *arguments)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
-from urllib.parse import quote
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores.fork_gate import closed_before_forks, kept_from_forks
@@ -262,9 +261,14 @@ def _size(path: str) -> int:
         return 0
 
 
+def _in_uri(path: str) -> str:
+    """The path as SQLite reads it from a URI: these three alone mean something there."""
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
 def _open_existing(path: str, options: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(path)}?{options}",
+        f"file:{_in_uri(path)}?{options}",
         timeout=_BUSY_MILLISECONDS / 1000,
         isolation_level=None,
         uri=True,
