@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Mapping
 from time import time
 from typing import Any, Final, Protocol
 
+from ecl_logging.unbuilt import RESERVED, Seen, Shortcut
 from ecl_logging.weak_sets import WeakRefs
 
 __all__ = ["ABSENT", "ONE", "FastPath", "Tally", "flushing_threads", "shut_fast_paths"]
@@ -34,7 +35,13 @@ __all__ = ["ABSENT", "ONE", "FastPath", "Tally", "flushing_threads", "shut_fast_
 ABSENT: Final = object()
 """Stands in a table of kinds for the `event` of a record that has none."""
 
+ROUTING: Final = frozenset({"event_count", "event_group"})
+"""The extras by which an event finds its group and count where there are no rules."""
+
 ONE: Final = 1  # of which CPython has one, so that `True is ONE` is false
+LogRecord = logging.LogRecord
+_OF_LOGGING = vars(logging)
+is_free, is_unrouted = RESERVED.isdisjoint, ROUTING.isdisjoint
 _SHUT = float("inf"), float("-inf")
 _IS_LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
 
@@ -94,6 +101,7 @@ class FastPath:
     is_open_at: Callable[[float], bool]
     handle_by_event: Callable[..., Handle]
     handle_by_kind: Callable[..., Handle]
+    count_unbuilt: Callable[..., Shortcut]
     log_by_event: Callable[..., Callable[..., None]]
 
     def __init__(self, life: Ending) -> None:
@@ -165,7 +173,8 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                 if (
                     "event_count" not in extras
                     and "event_group" not in extras
-                    and (type(event) is str or (event is ABSENT and type(record.msg) is str))
+                    and type(extras["msg"]) is str  # no mapping, that could have these
+                    and (type(event) is str or event is ABSENT)
                 ):
                     tally = kinds[event]
                     created = record.created
@@ -204,6 +213,56 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
 
         return handle
 
+    def count_unbuilt(  # noqa: C901, PLR0913, PLR0917 - called once for each logger
+        seen: Seen,
+        handler: Any,
+        kinds: Mapping[object, Tally],
+        key: object,
+        asked: Asked,
+        carefully: Callable[[object, Any], None],
+    ) -> Shortcut:
+        level, cache, forget = seen.level, seen.logger._cache, seen.forget  # type: ignore[attr-defined]
+        as_is, as_was, above = seen.as_is, seen.as_was, tuple(seen.above)
+        names, level_name = _OF_LOGGING["_levelToName"], seen.level_name
+        by_event, by_levelname, is_routed = asked.event, asked.levelname, asked.is_routed
+
+        def count(message: object, extra: Any) -> bool:  # noqa: C901 - a call would cost as much
+            if not cache.get(level):
+                return False
+            if (
+                as_is != as_was
+                or handler.level > level
+                or handler._filters
+                or _OF_LOGGING["_logRecordFactory"] is not LogRecord
+                or (by_levelname and names.get(level) != level_name)
+            ):
+                forget()
+                return False
+            for other in above:
+                if other.level <= level:
+                    forget()
+                    return False
+            if extra is None:
+                event = ABSENT
+            elif type(extra) is dict and is_free(extra):
+                event = extra.get("event", ABSENT)
+            else:
+                return False
+            try:
+                is_plain = type(event) is str or (event is ABSENT and type(message) is str)
+                if is_routed and is_plain:
+                    is_plain = type(message) is str and (extra is None or is_unrouted(extra))
+                if is_plain:
+                    tally = kinds[event if by_event else key]
+                    now = time()
+                    if start <= now < end: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - as above
+                pass
+            carefully(message, extra)
+            return True
+
+        return count
+
     def log_by_event(
         kinds: Mapping[object, Tally], carefully: Callable[..., None]
     ) -> Callable[..., None]:
@@ -224,5 +283,6 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         "is_open_at": is_open_at,
         "handle_by_event": handle_by_event,
         "handle_by_kind": handle_by_kind,
+        "count_unbuilt": count_unbuilt,
         "log_by_event": log_by_event,
     }

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecl_logging.event_ids import MAX_LENGTH
-from ecl_logging.fast_path import ABSENT
+from ecl_logging.fast_path import ABSENT, ROUTING
 from ecl_logging.fields import Record
 from ecl_logging.rules import Asked, Counted, Rules
 from ecl_logging.tallies import Tallies
@@ -42,6 +42,27 @@ class Kinds:
         """Work out anew what each kind counts."""
         self.table.clear()
         self._known = 0
+
+    def below(self, logger: str, level: int, level_name: str) -> tuple[dict[object, Any], object]:
+        """Return a part of the table and a key in it: for records of this logger and level.
+
+        Where records are told apart by their `event`, too, that is the key, and None here.
+        """
+        asked = self.asked
+        keys: list[object] = [
+            key
+            for is_asked, key in (
+                (asked.logger, logger),
+                (asked.level, level),
+                (asked.levelname, level_name),
+            )
+            if is_asked
+        ]
+        last = None if asked.event else keys.pop()
+        table = self.table
+        for key in keys:
+            table = table.setdefault(key, {})
+        return table, last
 
     def learn(self, record: Record, counted: Sequence[Counted]) -> None:
         """Remember that records such as this one count so."""
@@ -76,7 +97,7 @@ class Kinds:
         if asked.event:
             event = attributes.get("event", ABSENT)
             is_plain = type(event) is str or (event is ABSENT and type(record.msg) is str)
-            if not is_plain or (asked.is_routed and not _NAMED_APART.isdisjoint(attributes)):
+            if not is_plain or (asked.is_routed and not ROUTING.isdisjoint(attributes)):
                 return None
             path.append(event)
         return path
@@ -92,6 +113,3 @@ class Kinds:
                 return None  # it has to be seen at once that an ID has reached it
             events.append((counter, event_id, n))
         return events  # type: ignore[return-value]
-
-
-_NAMED_APART = frozenset({"event_group", "event_count"})

@@ -60,6 +60,7 @@ class CountingProcessor:
                 redis=redis,
                 level=level,
                 unmatched=unmatched,
+                flags={},
                 sync_interval=sync_interval,
                 sync_limit=sync_limit,
                 unknown=unknown,

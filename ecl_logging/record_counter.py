@@ -20,9 +20,10 @@ from ecl_logging.intervals import whole_seconds
 from ecl_logging.kinds import Kinds
 from ecl_logging.problems import checked_together
 from ecl_logging.retirement import is_configured_anew
-from ecl_logging.rules import Counted, Rules, is_own
+from ecl_logging.rules import ASK_ALL, Counted, Rules, is_own
 from ecl_logging.settings import RuleConfig
 from ecl_logging.stores import check_store
+from ecl_logging.unbuilt import Seen, Shortcut
 from ecl_logging.validation import check_arguments, check_filter_arguments, check_rules
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class RecordCounter:
             self._first.expect([unmatched])
         self._tallies = ecl._flusher.tallies
         self.kinds = self._kinds(compiled)
+        self._needs_no_record = compiled.need_no_record()
 
     def _kinds(self, rules: Rules) -> Kinds | None:
         """The kinds of records, where rules go by nothing else."""
@@ -103,6 +105,19 @@ class RecordCounter:
         path = self._tallies.path
         return path.handle_by(self.kinds.asked, self.kinds.table, filters, carefully)
 
+    def shortcut(
+        self, seen: Seen, handler: object, carefully: Callable[[object, Any], None]
+    ) -> Shortcut | None:
+        """Return what counts for a handler without a record; None where rules ask for one."""
+        if not self._needs_no_record:
+            return None
+        kinds, logger = self.kinds, seen.logger.name
+        if kinds is None:  # each is looked at
+            return self._tallies.path.count_unbuilt(seen, handler, {}, None, ASK_ALL, carefully)
+        below, key = kinds.below(logger, seen.level, seen.level_name)
+        count_unbuilt = self._tallies.path.count_unbuilt
+        return count_unbuilt(seen, handler, below, key, kinds.asked, carefully)
+
     def flush(self) -> None:
         """Send what is pending. A reconfiguration waits for no store: the thread sends it."""
         if not is_configured_anew():
@@ -140,12 +155,14 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
     unmatched: object,
     sync_interval: Any,
     sync_limit: Any,
+    flags: Mapping[str, object],
     unknown: Mapping[str, object],
     **leading: object,
 ) -> tuple[RecordCounter, int]:
     """Return what counts records for these arguments, and the level that they mean.
 
-    Raises ConfigError with every problem there is; does no I/O.
+    `flags`: what there is beside the arguments of all that count. Raises ConfigError with every
+    problem there is; does no I/O.
     """
     (counting, rules), (number, event_id) = checked_together(
         lambda: _logger_and_rules(ecl, **leading),
@@ -154,8 +171,9 @@ def build_counter(  # noqa: PLR0913 - one argument for each thing that YAML can 
             sync_interval=sync_interval,
             sync_limit=sync_limit,
             unmatched=unmatched,
+            flags=flags,
             unknown=unknown,
-            known=_COUNTING,
+            known=(*_COUNTING, *flags),
         ),
     )
     for group in counting._counters.values():

@@ -19,8 +19,9 @@ from ecl_logging.fields import MISSING, Fields, Record
 from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
+from ecl_logging.unbuilt import KNOWN, RESERVED
 
-__all__ = ["MEASURED", "Asked", "Counted", "Declaring", "Rules", "is_own"]
+__all__ = ["ASK_ALL", "MEASURED", "Asked", "Counted", "Declaring", "Rules", "is_own"]
 
 # (group, event ID as it came, count as it came); both may be anything a program can put there.
 Counted = tuple[str, object, object]
@@ -41,6 +42,9 @@ class Asked:
     levelname: bool
     event: bool
     is_routed: bool = False  # by `event_group`, `event_count`, and who declares the event
+
+
+ASK_ALL = Asked(logger=True, level=True, levelname=True, event=True)
 
 
 class _Rule:
@@ -196,6 +200,11 @@ class Rules:
             levelname="levelname" in names,
             event="event" in names,
         )
+
+    def need_no_record(self) -> bool:
+        """Whether they ask for nothing but logger, level and extras."""
+        names = frozenset().union(*(rule.asks() for rule in self._rules or ()))
+        return names & RESERVED <= KNOWN
 
     def is_steady(self, name: object, level: object) -> bool:
         """Whether records of this logger and level count the same, each time that they come.

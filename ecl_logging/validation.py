@@ -80,6 +80,7 @@ def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML ca
     sync_interval: object,
     sync_limit: object,
     unmatched: object,
+    flags: Mapping[str, object],
     unknown: Mapping[str, object],
     known: Collection[str],
 ) -> tuple[int, str | None]:
@@ -94,6 +95,7 @@ def check_arguments(  # noqa: PLR0913 - one argument for each thing that YAML ca
     if sync_limit is not None:
         _whole(problems, "sync_limit", sync_limit, 2**53)
     event_id = None if unmatched is None else _event_id(problems, "unmatched", unmatched)
+    _flags(problems, flags)
     problems.raise_if_any()
     return number or 0, event_id
 
@@ -104,10 +106,14 @@ def check_filter_arguments(
     """Check what a filter is given beside the section: flags, and arguments that it has not."""
     problems = Problems("ecl")
     _names(problems, unknown, known)
+    _flags(problems, flags)
+    problems.raise_if_any()
+
+
+def _flags(problems: Problems, flags: Mapping[str, object]) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool):
             problems.add(name, f"{shown(value)} is neither true nor false")
-    problems.raise_if_any()
 
 
 def _names(problems: Problems, unknown: Collection[str], known: Collection[str]) -> None:

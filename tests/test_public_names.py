@@ -37,6 +37,7 @@ LAYERS = [
         "deadlines",
         "locks",
         "weak_sets",
+        "unbuilt",
         "fast_path",
     ],
     ["settings", "problems", "documents"],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ecl_logging.groups import EventCountLogger
+    from ecl_logging.unbuilt import Seen, Shortcut
 
 __all__ = ["CountingHandler", "count_logs"]
 
@@ -46,6 +47,7 @@ class CountingHandler(logging.Handler):
         sync_interval: float | None = 1.0,
         sync_limit: int | None = None,
         unmatched: str | None = None,
+        count_only: bool = False,
         redis: Mapping[str, object] | None = None,
         **unknown: object,
     ) -> None:
@@ -57,10 +59,13 @@ class CountingHandler(logging.Handler):
         of them, levels, loggers and the `event` extra are counted in 1m and 1h.
         `sync_interval`: seconds between flushes, and `sync_limit`: a count of one ID that
         brings the flush on, both in groups that do not have their own. `unmatched`: an event
-        ID that counts the records that no rule matched, in the first group. Any other
-        argument is a ConfigError, told with the nearest one that there is.
+        ID that counts the records that no rule matched, in the first group. `count_only`: where
+        this handler is the only one that would take a record, count it without building it; the
+        rules may ask for logger, level and extras only. Any other argument is a ConfigError, told
+        with the nearest one that there is.
         """
         from ecl_logging.record_counter import build_counter, refused_aloud
+        from ecl_logging.unbuilt import count_unbuilt
 
         with refused_aloud():
             counter, number = build_counter(
@@ -72,6 +77,7 @@ class CountingHandler(logging.Handler):
                 redis=redis,
                 level=level,
                 unmatched=unmatched,
+                flags={"count_only": count_only},
                 sync_interval=sync_interval,
                 sync_limit=sync_limit,
                 unknown=unknown,
@@ -83,6 +89,7 @@ class CountingHandler(logging.Handler):
         self._flush, self._close = counter.flush, counter.close
         self._flushing = counter.flushing_threads
         self.ecl: EventCountLogger = counter.ecl
+        self._counts_unbuilt = count_unbuilt(self) if count_only else None
 
     @property
     def filters(self) -> list[Any]:
@@ -99,7 +106,7 @@ class CountingHandler(logging.Handler):
 
         Not where a class built on this one has its own ways.
         """
-        if any(getattr(type(self), name) is not own for name, own in _OWN_WAYS.items()):
+        if not self._is_plain():
             return
         me = weakref.ref(self)  # so that there is no cycle: a handler that is dropped is gone
 
@@ -108,6 +115,22 @@ class CountingHandler(logging.Handler):
             return handler is not None and CountingHandler.handle(handler, record)
 
         vars(self)["handle"] = self._counter.handle_by_kind(self._filters, carefully)
+
+    def _is_plain(self) -> bool:
+        return all(getattr(type(self), name) is own for name, own in _OWN_WAYS.items())
+
+    def _shortcut(self, seen: Seen) -> Shortcut | None:
+        """Return what counts with no record; see `unbuilt`."""
+        if self.is_closed or not self._is_plain():
+            return None
+        me = weakref.ref(self)
+
+        def carefully(message: object, extra: Any) -> None:
+            handler = me()
+            if handler is not None:
+                handler.emit(seen.unbuilt(message, extra))  # type: ignore[arg-type]
+
+        return self._counter.shortcut(seen, self, carefully)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Count the record unless a filter drops it. Takes no lock: counting needs none.
@@ -144,6 +167,10 @@ class CountingHandler(logging.Handler):
         """
         self._close()
         self.is_closed = True
+        if self._counts_unbuilt is not None:
+            from ecl_logging.unbuilt import end_counting
+
+            end_counting(self._counts_unbuilt)
         super().close()
 
 
