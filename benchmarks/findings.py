@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.measuring import Runs, Spread
 
-__all__ = ["Findings", "Table", "timings"]
+__all__ = ["Findings", "Table", "as_number", "as_ratio", "in_unit", "timings"]
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class Findings:
         self.tables += other.tables
 
 
-UNITS = {"ns": 1e9, "µs": 1e6, "ms": 1e3, "s": 1.0}
+_UNITS = {"ns": 1e9, "µs": 1e6, "ms": 1e3, "s": 1.0}
 
 
 def in_unit(spread: Spread, unit: str) -> str:
     """Return seconds as text in a unit, with their quartiles."""
-    found = spread.times(UNITS[unit])
-    return f"{_short(found.median)} ({_short(found.low)} to {_short(found.high)})"
+    found = spread.times(_UNITS[unit])
+    return f"{as_number(found.median)} ({as_number(found.low)} to {as_number(found.high)})"
 
 
 def as_ratio(spread: Spread) -> str:
     """Return a ratio as text, with its quartiles."""
-    return f"{_short(spread.median)} ({_short(spread.low)} to {_short(spread.high)})"
+    return f"{as_number(spread.median)} ({as_number(spread.low)} to {as_number(spread.high)})"
 
 
-def _short(number: float) -> str:
-    """Three digits that count."""
+def as_number(number: float) -> str:
+    """Return a number as text, with three digits that count."""
     if abs(number) >= 100:
         return f"{number:,.0f}"
-    return f"{number:.{2 if abs(number) >= 1 else 4}g}" if abs(number) < 1 else f"{number:.3g}"
+    return f"{number:#.3g}".rstrip(".")
 
 
 def timings(

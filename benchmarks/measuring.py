@@ -77,17 +77,20 @@ class Runs:
         return Spread.of((mine - bare) / (its - bare) for mine, its, bare in all_three)
 
 
-def run_in_turn(tasks: Mapping[str, Task], *, rounds: int, slices: int = 1) -> Runs:
-    """Run all tasks, interleaved, with the garbage collector off; the first round is not counted.
+def run_in_turn(
+    tasks: Mapping[str, Task], *, rounds: int, slices: int = 1, warm_up: bool = True
+) -> Runs:
+    """Run all tasks, interleaved, with the garbage collector off.
 
-    What a task took in a round is the median of its slices.
+    What a task took in a round is the median of its slices. With `warm_up` a round comes before
+    the others that is not counted.
     """
     runs = Runs()
     names = list(tasks)
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        for number in range(rounds + 1):
+        for number in range(0 if warm_up else 1, rounds + 1):
             taken = _one_round(tasks, names, slices, first=number)
             gc.collect()
             if number:

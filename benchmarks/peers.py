@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from datadog.dogstatsd import DogStatsd
@@ -53,6 +53,10 @@ def event_count_logger_group(server: Server, **keys: object) -> Any:
     return EventCountLogger(groups, server.peer_config).get_group("peer")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 # --- by hand
 
 
@@ -63,7 +67,7 @@ class ByHand:
     statement: str
     names: Mapping[str, Any]
     finish: Callable[[], object] | None = None
-    close: Callable[[], object] = field(default=lambda: None)
+    close: Callable[[], object] = _nothing
 
 
 class _Stats:
@@ -135,8 +139,8 @@ class CallingHandler(logging.Handler):
     def __init__(
         self,
         count: Callable[[str], object],
-        finish: Callable[[], object] = lambda: None,
-        close: Callable[[], object] = lambda: None,
+        finish: Callable[[], object] = _nothing,
+        close: Callable[[], object] = _nothing,
     ) -> None:
         super().__init__()
         self._count, self._finish, self._end = count, finish, close
@@ -150,8 +154,9 @@ class CallingHandler(logging.Handler):
         self._finish()
 
     def close(self) -> None:
-        """End what it counts with."""
+        """End what it counts with. Safe to call twice: `logging.shutdown` does so again."""
         self._end()
+        self._end = _nothing
         super().close()
 
 
@@ -172,15 +177,16 @@ class OpenTelemetryHandler(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shutdown, self._counter = _opentelemetry_counter()
+        self._end, self._counter = _opentelemetry_counter()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count the record."""
         self._counter.add(1, {"event": record.event})  # type: ignore[attr-defined]  # the extra
 
     def close(self) -> None:
-        """End what it counts with."""
-        self._shutdown()
+        """End what it counts with. Safe to call twice."""
+        self._end()
+        self._end = _nothing
         super().close()
 
 

@@ -84,5 +84,5 @@ def write_page(
         parts += [f"## {table.title}", as_markdown(table.headings, table.lines)]
         if table.note:
             parts.append(table.note)
-    parts += ["## Measured on", as_markdown(("", ""), facts)]
+    parts += ["## Measured on", as_markdown(("what", "is"), facts)]
     path.write_text("\n\n".join(parts) + "\n", "utf-8")

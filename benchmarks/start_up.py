@@ -99,6 +99,7 @@ def _memory() -> Table:
         lines.append((kind, f"{float(told):,.0f}"))
     note = (
         "By tracemalloc, with 20,000 IDs in two intervals, the texts of the IDs not in it. Ours are"
-        " pending because there is no store."
+        " pending because there is no store, and have been looked at by the thread: up to 10,000"
+        " events wait for that, each in a tuple of its own."
     )
     return Table("Memory", ("what", "bytes for each ID"), lines, note)

@@ -17,7 +17,8 @@ CALL = "call"
 ALL_WORK = "all work"
 """Seconds of CPU of the whole process for one call, with all that it has put off for later."""
 
-SECONDS = "seconds"
+SECONDS = "time"
+"""Seconds on the clock for one step."""
 
 
 def loop(

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.import_time import import_microseconds
 from tests.faults.programs import Programs, assert_silent
 
 pytestmark = pytest.mark.alone
 
 PROCESSES = 15
 MOST = 1.5  # times logging.config
-
-
-def import_microseconds(module: str) -> int:
-    """The import statement's whole cost: a package above the module is imported first."""
-    told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", f"import {module}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stderr
-    package = module.partition(".")[0]
-    lines = [line.partition("import time:")[2].split("|") for line in told.splitlines()[1:]]
-    # The names of what a module imports are indented; those at the left are imports of -c.
-    return sum(
-        int(cumulative)
-        for _, cumulative, name in lines
-        if name[1:2] != " " and name.strip().partition(".")[0] == package
-    )
 
 
 def test_importing_the_handlers_costs_little_more_than_logging_config() -> None:
