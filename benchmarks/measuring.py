@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Runs", "Spread", "Task", "run_in_turn"]
@@ -78,12 +78,18 @@ class Runs:
 
 
 def run_in_turn(
-    tasks: Mapping[str, Task], *, rounds: int, slices: int = 1, warm_up: bool = True
+    tasks: Mapping[str, Task],
+    *,
+    rounds: int,
+    slices: int = 1,
+    least: Collection[str] = (),
+    warm_up: bool = True,
 ) -> Runs:
     """Run all tasks, interleaved, with the garbage collector off.
 
-    What a task took in a round is the median of its slices. With `warm_up` a round comes before
-    the others that is not counted.
+    What a task took in a round is the median of its slices; for metrics in `least` it is the
+    least of them, the one that other processes have disturbed least. With `warm_up` a round
+    comes before the others that is not counted.
     """
     runs = Runs()
     names = list(tasks)
@@ -95,7 +101,7 @@ def run_in_turn(
             gc.collect()
             if number:
                 for name in names:
-                    runs.add(name, taken[name])
+                    runs.add(name, _of_round(taken[name], least))
     finally:
         if was_enabled:
             gc.enable()
@@ -104,15 +110,18 @@ def run_in_turn(
 
 def _one_round(
     tasks: Mapping[str, Task], names: Sequence[str], slices: int, *, first: int
-) -> dict[str, dict[str, float]]:
+) -> dict[str, list[Mapping[str, float]]]:
     taken: dict[str, list[Mapping[str, float]]] = {name: [] for name in names}
     for number in range(slices):
         turn = (first + number) % len(names)
         order = [*names[turn:], *names[:turn]]
         for name in order if number % 2 else reversed(order):
             taken[name].append(tasks[name]())
-    return {name: _medians(found) for name, found in taken.items()}
+    return taken
 
 
-def _medians(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {metric: statistics.median(one[metric] for one in found) for metric in found[0]}
+def _of_round(taken: Sequence[Mapping[str, float]], least: Collection[str]) -> dict[str, float]:
+    return {
+        metric: (min if metric in least else statistics.median)(one[metric] for one in taken)
+        for metric in taken[0]
+    }

@@ -29,7 +29,9 @@ _GROUPS = {"orders": {"events": ["paid", "refused"], "intervals": ["5s", "5m"]}}
 def measure(server: Server, *, quick: bool) -> Findings:
     """Measure the import; else the import of peers, the command and the memory, too."""
     modules = [_THEIRS, _OURS] if quick else [_THEIRS, _OURS, *(f"import {m}" for m in _OTHERS)]
-    imports = run_in_turn({name: _importing(name) for name in modules}, rounds=25)
+    imports = run_in_turn(
+        {name: _importing(name) for name in modules}, rounds=9, slices=3, least=(SECONDS,)
+    )
     findings = Findings(ratios={"import": imports.ratio(_OURS, _THEIRS, SECONDS)})
     note = "The sum that `-X importtime` gives for the statement, in a fresh process each time."
     findings.tables.append(_table(imports, "Importing", _THEIRS, note))
@@ -70,7 +72,12 @@ def _reading(server: Server) -> Table:
                 _script("ecl_reader"), file, *bucket, "--last"
             ),
         }
-        runs = run_in_turn({name: once(step) for name, step in commands.items()}, rounds=15)
+        runs = run_in_turn(
+            {name: once(step) for name, step in commands.items()},
+            rounds=7,
+            slices=2,
+            least=(SECONDS,),
+        )
     note = "Whole processes, from their start to their end."
     return _table(runs, "Reading a small group on the command line", "python -c pass", note)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from event_count_logger import EventCountLogger as PeerLogger
 from event_count_logger import EventCountLoggerMaster
 
-from benchmarks.findings import Findings, timings
-from benchmarks.measuring import Runs, Task, run_in_turn
+from benchmarks.findings import Findings, Table, timings
+from benchmarks.measuring import Runs, Spread, Task, run_in_turn
 from benchmarks.servers import Server
 from benchmarks.timing import SECONDS, once
 from ecl_logging import EventCountLogger
@@ -33,52 +33,61 @@ _WITH_VIEW = "Redis, with cur_last_keys"
 _BUCKETS_ONLY = "Redis, without cur_last_keys"
 _SQLITE = "SQLite"
 
-_ROUNDS = {10: 15, 1_000: 11, 20_000: 3}
+_SYNC, _ROTATION, _READING = "Sync", "Rotation", "Reading of one bucket"
+
+_SIZES = {10: (15, 3), 1_000: (6, 3), 20_000: (3, 1)}  # how many rounds, and slices in each
 _LARGE = 100_000
 
 
 def measure(server: Server, *, quick: bool) -> Findings:
-    """Measure the three steps with 1,000 IDs, or with few and many, too."""
+    """Measure the three steps with 1,000 IDs, or with few and many, and in SQLite, too."""
     findings = Findings()
-    for size in (1_000,) if quick else _ROUNDS:
-        findings.add(_measure_size(server, size, _ROUNDS[size]))
+    for size in (1_000,) if quick else _SIZES:
+        server.empty()
+        with tempfile.TemporaryDirectory(prefix="ecl-benchmarks-") as folder:
+            file = None if quick else Path(folder) / "counts.db"
+            findings.add(_measure_size(server, file, size))
     if not quick:
         findings.tables.append(_large_read(server))
     return findings
 
 
-def _measure_size(server: Server, size: int, rounds: int) -> Findings:
-    server.empty()
+def _measure_size(server: Server, file: Path | None, size: int) -> Findings:
+    """Measure the steps of everybody; in SQLite where a file is given."""
     ids = [f"event{number:05}" for number in range(size)]
-    with tempfile.TemporaryDirectory(prefix="ecl-benchmarks-") as folder:
-        ours = {
-            _WITH_VIEW: _Ours(_redis(server), "view", ids, has_view=True),
-            _BUCKETS_ONLY: _Ours(_redis(server), "buckets", ids, has_view=False),
-            _SQLITE: _Ours(_sqlite(Path(folder)), "file", ids, has_view=True),
-        }
-        peer = _Peer(server, ids)
-        everybody: dict[str, Any] = {_SEED: peer, **ours}
-        syncs = _in_turn({name: one.sync_task() for name, one in everybody.items()}, rounds)
-        turns = _in_turn({name: one.rotation_task() for name, one in everybody.items()}, rounds)
-        reads = _in_turn({name: one.reading_task() for name, one in everybody.items()}, rounds)
-        for one in everybody.values():
-            one.close()
-    findings = Findings()
-    for step, runs in (("Sync", syncs), ("Rotation", turns), ("Reading one bucket", reads)):
-        title = f"{step}, {size:,} IDs"
-        findings.tables.append(timings(runs, title=title, base=_SEED, metrics=((SECONDS, "ms"),)))
-    if size == 1_000:
-        findings.ratios = {
-            "sync": syncs.ratio(_WITH_VIEW, _SEED, SECONDS),
-            "sync, buckets only": syncs.ratio(_BUCKETS_ONLY, _SEED, SECONDS),
-            "rotation": turns.ratio(_WITH_VIEW, _SEED, SECONDS),
-            "reading": reads.ratio(_WITH_VIEW, _SEED, SECONDS),
-        }
+    everybody: dict[str, _Ours | _Peer] = {
+        _SEED: _Peer(server, ids),
+        _WITH_VIEW: _Ours(_redis(server), "view", ids, has_view=True),
+        _BUCKETS_ONLY: _Ours(_redis(server), "buckets", ids, has_view=False),
+    }
+    if file is not None:
+        everybody[_SQLITE] = _Ours(_sqlite(file), "file", ids, has_view=True)
+    runs = {
+        _SYNC: _in_turn({name: one.sync_task() for name, one in everybody.items()}, size),
+        _ROTATION: _in_turn({name: one.rotation_task() for name, one in everybody.items()}, size),
+        _READING: _in_turn({name: one.reading_task() for name, one in everybody.items()}, size),
+    }
+    for one in everybody.values():
+        one.close()
+    findings = Findings(_ratios(runs) if size == 1_000 else {})
+    for step, taken in runs.items():
+        title = f"{step}, {size:,} IDs in two intervals"
+        findings.tables.append(timings(taken, title=title, base=_SEED, metrics=((SECONDS, "ms"),)))
     return findings
 
 
-def _in_turn(tasks: dict[str, Task], rounds: int) -> Runs:
-    return run_in_turn(tasks, rounds=rounds)
+def _ratios(runs: Mapping[str, Runs]) -> dict[str, Spread]:
+    return {
+        "sync": runs[_SYNC].ratio(_WITH_VIEW, _SEED, SECONDS),
+        "sync, buckets only": runs[_SYNC].ratio(_BUCKETS_ONLY, _SEED, SECONDS),
+        "rotation": runs[_ROTATION].ratio(_WITH_VIEW, _SEED, SECONDS),
+        "reading": runs[_READING].ratio(_WITH_VIEW, _SEED, SECONDS),
+    }
+
+
+def _in_turn(tasks: dict[str, Task], size: int) -> Runs:
+    rounds, slices = _SIZES[size]
+    return run_in_turn(tasks, rounds=rounds, slices=slices, least=(SECONDS,))
 
 
 def _redis(server: Server) -> Callable[[Callable[[], float]], Store]:
@@ -88,8 +97,8 @@ def _redis(server: Server) -> Callable[[Callable[[], float]], Store]:
     )
 
 
-def _sqlite(folder: Path) -> Callable[[Callable[[], float]], Store]:
-    return lambda clock: SqliteStore(str(folder / "counts.db"), clock=clock)
+def _sqlite(file: Path) -> Callable[[Callable[[], float]], Store]:
+    return lambda clock: SqliteStore(str(file), clock=clock)
 
 
 class _Ours:
@@ -214,7 +223,7 @@ class _Peer:
             raise RuntimeError("what was read is not what was counted")
 
 
-def _large_read(server: Server) -> Any:
+def _large_read(server: Server) -> Table:
     """Read one bucket of 100,000 IDs, against the bare command."""
     server.empty()
     interval, hour = Interval.parse("1h"), int(time.time()) // 3600 * 3600
@@ -228,13 +237,11 @@ def _large_read(server: Server) -> Any:
     if server.client.hlen(key) != _LARGE:
         raise RuntimeError("not every ID was counted")
     bare = "bare HGETALL"
-    runs = _in_turn(
-        {
-            bare: once(lambda: server.client.hgetall(key)),
-            "read": once(lambda: store.read("large", interval, [0])),
-        },
-        rounds=7,
-    )
+    steps = {
+        bare: once(lambda: server.client.hgetall(key)),
+        "read": once(lambda: store.read("large", interval, [0])),
+    }
+    runs = run_in_turn(steps, rounds=3, slices=3, least=(SECONDS,))
     store.close()
     title = f"Reading one bucket of {_LARGE:,} IDs"
     return timings(runs, title=title, base=bare, metrics=((SECONDS, "ms"),))

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import re
 import sys
+import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks.findings import Findings, Table, as_number, timings
 from benchmarks.limits import ROWS, Row, rows_of
 from benchmarks.machine import PEERS
 from benchmarks.measuring import Runs, Spread, run_in_turn
+from benchmarks.timing import ALL_WORK, CALL, loop
 
 # The command, under its file's name.
 command = importlib.import_module("benchmarks.__main__")
@@ -82,6 +84,36 @@ def test_tasks_run_in_turn_in_both_orders_and_a_round_is_the_median_of_its_slice
     assert runs.of("b", "s") == [4.0, 4.0]
     assert all(set(order[at : at + 2]) == {"a", "b"} for at in range(0, 12, 2))
     assert {*zip(order[::2], order[1::2], strict=True)} == {("a", "b"), ("b", "a")}
+
+
+def test_of_some_metrics_the_least_of_a_round_counts() -> None:
+    numbers = iter([3.0, 2.0, 7.0])
+
+    runs = run_in_turn(
+        {"a": lambda: {"call": (n := next(numbers)), "work": n}},
+        rounds=1,
+        slices=3,
+        least=["call"],
+        warm_up=False,
+    )
+
+    assert (runs.of("a", "call"), runs.of("a", "work")) == ([2.0], [3.0])
+
+
+def test_a_loop_has_what_is_put_off_in_all_work_only() -> None:
+    done: list[str] = []
+
+    taken = loop("done.append('call')", {"done": done}, 10, lambda: busy_for(0.05))()
+
+    assert done == ["call"] * 10
+    assert taken[CALL] < 0.005
+    assert taken[ALL_WORK] >= 0.005  # of each of ten calls
+
+
+def busy_for(cpu_seconds: float) -> None:
+    until = time.process_time() + cpu_seconds
+    while time.process_time() < until:
+        pass
 
 
 def test_a_round_to_warm_up_is_not_counted() -> None:
