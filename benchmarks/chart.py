@@ -15,7 +15,7 @@ from benchmarks.limits import Row
 __all__ = ["draw"]
 
 _BELOW, _ABOVE, _LINE = "#2a7f62", "#c0392b", "#333333"
-_WIDEST = 96  # times the limit, to either side
+_WIDEST = 40  # times the limit, to either side
 _SETTINGS = {
     "svg.hashsalt": "ecl_logging",  # names in the file are the same each time
     "svg.fonttype": "none",  # text stays text
@@ -61,7 +61,7 @@ def _set_scale(axes: Any) -> None:
     axes.axvline(1, color=_LINE, linewidth=1.2)
     axes.set_xscale("log", base=2)
     axes.set_xlim(1 / _WIDEST, _WIDEST)
-    shares = [2.0**power for power in range(-6, 7, 2)]
+    shares = [2.0**power for power in range(-4, 5, 2)]
     axes.set_xticks(shares, [f"{share:.3g}" for share in shares])
     axes.set_xlabel("times the limit: what reaches to the left of 1 costs less than it may")
     axes.tick_params(axis="y", length=0)
