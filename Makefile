@@ -2,6 +2,8 @@
 # make test                 lint, types, and all tests on every supported Python
 # make faults               the tests of the guarantee: what fails, and what the numbers are then
 # make soak MINUTES=60      faults at random, for as long as you like
+# make bench                side by side with peers; writes docs/benchmarks.md and its chart
+# make bench-quick          what has a limit only, in a minute; fails where one is missed
 # make examples             all that is in examples/, one after the other
 # make example-django_site  one of them
 #
@@ -14,7 +16,7 @@ PYTHON := python3
 
 EXAMPLES := $(patsubst examples/%/run.py,example-%,$(wildcard examples/*/run.py))
 
-.PHONY: demo examples $(EXAMPLES) test lint unit faults soak system-packages clean
+.PHONY: demo examples $(EXAMPLES) test lint unit faults soak bench bench-quick system-packages clean
 
 demo: .venv/ready
 	.venv/bin/python examples/http_service/demo.py
@@ -44,14 +46,21 @@ soak: system-packages
 	RUN=tests/run-soak MINUTES=$(MINUTES) SEED=$(SEED) \
 	    tests/run-on-pythons $(firstword $(PYTHONS))
 
+bench: .venv-bench/ready system-packages
+	.venv-bench/bin/python -m benchmarks --write
+
+bench-quick: .venv-bench/ready system-packages
+	.venv-bench/bin/python -m benchmarks --quick
+
 system-packages:
 	tests/install-system-packages
 
 .venv/ready: EXTRA := demo
 .venv-examples/ready: EXTRA := examples
 .venv-lint/ready: EXTRA := lint
+.venv-bench/ready: EXTRA := bench
 
-.venv/ready .venv-examples/ready .venv-lint/ready: %/ready: setup.cfg pyproject.toml
+.venv/ready .venv-examples/ready .venv-lint/ready .venv-bench/ready: %/ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $*
 	$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
 	touch $@

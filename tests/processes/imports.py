@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.programs import ROOT
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

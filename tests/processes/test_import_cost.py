@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.import_time import import_microseconds
 from ecl_logging.stores import open_store
 from tests.faults.programs import Programs, assert_silent
 from tests.processes.imports import imported_by
@@ -19,13 +20,6 @@ pytestmark = pytest.mark.alone
 PROCESSES = 15
 MOST = 1.5  # times logging.config
 UNNEEDED = {"sqlite": 0.15, "redis": 0.3}  # of a command's time, for imports
-
-
-def import_microseconds(module: str, folder: Path) -> int:
-    """The import statement's whole cost, with what it imports."""
-    at_start = imported_by("-c", "pass", folder=folder)
-    imported = imported_by("-c", f"import {module}", folder=folder).microseconds
-    return sum(own for one, own in imported.items() if one not in at_start)
 
 
 def test_importing_the_handlers_costs_little_more_than_logging_config(

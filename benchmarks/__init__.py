@@ -1,0 +1,1 @@
+"""Side by side with peers: what counting costs, as ratios measured in one run."""
