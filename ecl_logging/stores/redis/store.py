@@ -17,6 +17,7 @@ from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import steps
 from ecl_logging.stores.protocols import (
+    OTHER,
     SOURCE_SECONDS,
     Batch,
     Bucket,
@@ -108,9 +109,11 @@ class RedisStore:
             batch.start,
             events_in(batch.counts),
             batch.token,
+            _place_of_other(batch.counts),
             len(batch.intervals),
             *intervals,
-            *itertools.chain.from_iterable(batch.counts.items()),
+            *batch.counts.keys(),
+            *batch.counts.values(),
             timeout=timeout,
         )
 
@@ -228,6 +231,10 @@ class RedisStore:
                 raise
         left = deadline.seconds_left()
         return self._connections.call("EVAL", script.text, *words, timeout=left, read=reading)
+
+
+def _place_of_other(counts: Mapping[str, int]) -> int:
+    return list(counts).index(OTHER) + 1 if OTHER in counts else 0
 
 
 def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:

@@ -99,21 +99,6 @@ local function move_view_on(definition, now)
     end
 end
 
--- Add what was counted in one bucket, in a view that is in step.
-local function add_to_view(interval, current, start, counted, history, now)
-    local which = start == current and 'cur' or 'last'
-    local left = milliseconds_left(start, interval.seconds, history, now)
-    for _, cell in ipairs(counted) do
-        if string.sub(cell.id, 1, 1) ~= '@' then
-            local key = view_key(interval, which, cell.id)
-            local sum = redis.pcall('INCRBY', key, cell.n)
-            if sum == tonumber(cell.n) and redis.call('SISMEMBER', KEYS[2], cell.id) == 0 then
-                redis.pcall('PEXPIRE', key, left)
-            end
-        end
-    end
-end
-
 -- Take the whole view away, as it was made with this definition and these declared IDs.
 local function remove_view(definition, ids, now)
     local declared = {}
