@@ -6,7 +6,7 @@
 -- ARGV[8]  the batch's token
 -- ARGV[9]  which of its cells is @other; 0 for none
 -- ARGV[10] how many intervals it counts in: k; then k times text, seconds
--- then the IDs of its counts, all different; then the counts, in the same order
+-- then a JSON array of the IDs of its counts, all different; then one of the counts, as texts
 --
 -- Returns one of
 --   {'undefined'}                              the group is not known; nothing was written
@@ -28,11 +28,9 @@ end
 local now = clock()
 local source, number, total = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local batch_start, events, token = tonumber(ARGV[6]), ARGV[7], ARGV[8]
--- IDs stand at ARGV[ids_at + 1] and so on, counts at ARGV[counts_at + 1]: `unpack` takes them whole.
-local ids_at = 10 + 2 * tonumber(ARGV[10])
-local other_at = tonumber(ARGV[9])
-local size = (#ARGV - ids_at) / 2
-local counts_at = ids_at + size
+-- Of both ends one long argument costs less than thousands, and a client's the most.
+local ids, counts = cjson.decode(ARGV[#ARGV - 1]), cjson.decode(ARGV[#ARGV])
+local other_at, size = tonumber(ARGV[9]), #ids
 
 local RECORD = '^(%d+) (%d+) %S+ (%d+) (%d+) (%d+) (%d+) %d+ (%x*)'
 local record = redis.call('HGET', KEYS[3], source)
@@ -78,10 +76,10 @@ end
 -- --- what goes where
 
 -- What a bucket has of these IDs, in their order, false for nothing; or nil and an error.
-local function values_of(bucket, ids, before, n)
+local function values_of(bucket, ids)
     local values, failed = {}, nil
-    in_slices(n, function(from, to)
-        local some = redis.pcall('HMGET', bucket, unpack(ids, before + from, before + to))
+    in_slices(#ids, function(from, to)
+        local some = redis.pcall('HMGET', bucket, unpack(ids, from, to))
         if some.err then
             failed = some
         elseif from == 1 then
@@ -100,7 +98,7 @@ end
 
 local function count_present(bucket, ids)
     local n = 0
-    for _, value in ipairs(values_of(bucket, ids, 0, #ids)) do
+    for _, value in ipairs(values_of(bucket, ids)) do
         n = n + (value and 1 or 0)
     end
     return n
@@ -117,7 +115,7 @@ local function undeclared_in(bucket)
                 table.insert(ids, id)
             end
         end
-        each_undeclared(ids, 0, #ids, function()
+        each_undeclared(ids, function()
             n = n + 1
         end)
         return n
@@ -133,15 +131,15 @@ local function beyond_cap(bucket, cells)
     if cells + size <= definition.max_events then
         return beyond
     end
-    for at, value in ipairs(values_of(bucket, ARGV, ids_at, size)) do
-        if not value and string.byte(ARGV[ids_at + at]) ~= 64 then
-            new[#new + 1], places[#places + 1] = ARGV[ids_at + at], at
+    for at, value in ipairs(values_of(bucket, ids)) do
+        if not value and string.byte(ids[at]) ~= 64 then
+            new[#new + 1], places[#places + 1] = ids[at], at
         end
     end
     if cells + #new <= definition.max_events then
         return beyond
     end
-    each_undeclared(new, 0, #new, function(at)
+    each_undeclared(new, function(at)
         table.insert(undeclared, places[at])
     end)
     if #undeclared == 0 or cells + #undeclared <= definition.max_events then
@@ -175,7 +173,7 @@ local function planned(text, seconds)
 end
 
 local plans = {}
-for at = 11, ids_at, 2 do
+for at = 11, #ARGV - 2, 2 do
     local plan, failed = planned(ARGV[at], tonumber(ARGV[at + 1]))
     if failed then
         return failed
@@ -230,8 +228,8 @@ local function add_late(plan)
         end
     end
     for at = 1, size do
-        if is_note(ARGV[ids_at + at]) then
-            local _, failed = add(plan, ARGV[ids_at + at], ARGV[counts_at + at])
+        if is_note(ids[at]) then
+            local _, failed = add(plan, ids[at], counts[at])
             if failed then
                 return failed
             end
@@ -242,26 +240,24 @@ end
 -- Add the cells from a place on; where one raises, it has not been added, and all before it have.
 -- Returns its place, or `size` + 1. Two loops, for this is where the time goes.
 local function add_from(first, bucket, beyond)
-    local at = first - 1
+    local at = first
     local function add_the_rest()
-        local call, argv, size, ids = redis.call, ARGV, size, ids_at
-        for place = ids + first, ids + size do
+        local call, ids, counts = redis.call, ids, counts
+        for place = first, size do
             at = place
-            call('HINCRBY', bucket, argv[place], argv[place + size])
+            call('HINCRBY', bucket, ids[place], counts[place])
         end
-        at = ids + size + 1
+        at = size + 1
     end
     local function add_the_rest_capped()
-        local call, argv, size, ids = redis.call, ARGV, size, ids_at
-        for place = ids + first, ids + size do
+        for place = first, size do
             at = place
-            local id = beyond[place - ids] and OTHER or argv[place]
-            call('HINCRBY', bucket, id, argv[place + size])
+            redis.call('HINCRBY', bucket, beyond[place] and OTHER or ids[place], counts[place])
         end
-        at = ids + size + 1
+        at = size + 1
     end
     pcall(next(beyond) and add_the_rest_capped or add_the_rest)
-    return at - ids_at
+    return at
 end
 
 local function add_all(plan)
@@ -273,8 +269,8 @@ local function add_all(plan)
             has_written, plan.has_added = true, true
         end
         if at <= size then
-            local id = plan.beyond[at] and OTHER or ARGV[ids_at + at]
-            local is_added, failed = add(plan, id, ARGV[counts_at + at])
+            local id = plan.beyond[at] and OTHER or ids[at]
+            local is_added, failed = add(plan, id, counts[at])
             if failed then
                 return failed
             elseif not is_added then
@@ -301,13 +297,13 @@ end
 
 local amounts_lost, amounts_of_other = {}, {}
 for at = 1, (#spoilt > 0 or #plans == 0) and size or 0 do
-    if (missed[at] or 0) == #plans and not is_note(ARGV[ids_at + at]) then
-        table.insert(amounts_lost, ARGV[counts_at + at])
+    if (missed[at] or 0) == #plans and not is_note(ids[at]) then
+        table.insert(amounts_lost, counts[at])
     end
 end
 for at, is_there in pairs(to_other) do
     if is_there then
-        table.insert(amounts_of_other, ARGV[counts_at + at])
+        table.insert(amounts_of_other, counts[at])
     end
 end
 late = is_late and events or '0'
@@ -322,14 +318,13 @@ redis.call('HSET', KEYS[3], source, table.concat(lines, '\n'))
 
 -- Add what was counted in one bucket, in a view that is in step. Keys that hold no number stay.
 local function add_to_view(plan, current, undeclared, history, now)
-    local call, argv, beyond, passed_over = redis.call, ARGV, plan.beyond, plan.passed_over
+    local call, beyond, passed_over = redis.call, plan.beyond, plan.passed_over
     local prefix = view_key(plan, plan.start == current and 'cur' or 'last', '')
     local left, at = milliseconds_left(plan.start, plan.seconds, history, now), 0
-    local ids, counts = ids_at, counts_at
     local function add_the_rest()
         for place = at + 1, size do
             at = place
-            local id, n = argv[ids + place], argv[counts + place]
+            local id, n = ids[place], counts[place]
             if beyond[place] or passed_over[place] then
                 -- its bucket has it elsewhere, or nowhere
             elseif not undeclared[place] then
@@ -345,7 +340,7 @@ end
 
 local function add_to_views()
     local undeclared = {}
-    each_undeclared(ARGV, ids_at, size, function(at)
+    each_undeclared(ids, function(at)
         undeclared[at] = true
     end)
     for _, interval in ipairs(definition.intervals) do

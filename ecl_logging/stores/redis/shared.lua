@@ -49,11 +49,10 @@ local function in_slices(n, f)
     end
 end
 
--- Call f(place) for each of n IDs that is not declared; the first has place 1, and stands after
--- `before` others.
-local function each_undeclared(ids, before, n, f)
-    in_slices(n, function(from, to)
-        local some = redis.call('SMISMEMBER', KEYS[2], unpack(ids, before + from, before + to))
+-- Call f(place) for each of these IDs that is not declared.
+local function each_undeclared(ids, f)
+    in_slices(#ids, function(from, to)
+        local some = redis.call('SMISMEMBER', KEYS[2], unpack(ids, from, to))
         for at, is_declared in ipairs(some) do
             if is_declared == 0 then
                 f(from + at - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -112,8 +113,8 @@ class RedisStore:
             _place_of_other(batch.counts),
             len(batch.intervals),
             *intervals,
-            *batch.counts.keys(),
-            *batch.counts.values(),
+            _json(batch.counts),
+            _json(map(str, batch.counts.values())),
             timeout=timeout,
         )
 
@@ -235,6 +236,15 @@ class RedisStore:
 
 def _place_of_other(counts: Mapping[str, int]) -> int:
     return list(counts).index(OTHER) + 1 if OTHER in counts else 0
+
+
+def _json(texts: Iterable[str]) -> str:
+    """An array of them. Most need no escapes, and are only joined then."""
+    listed = list(texts)
+    joined = '","'.join(listed)
+    if "\\" in joined or joined.count('"') != 2 * (len(listed) - 1):
+        return json.dumps(listed, ensure_ascii=False)
+    return f'["{joined}"]'
 
 
 def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:
