@@ -38,9 +38,9 @@ def read_views(
 
 
 def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    counts = dict(bucket.cells)
+    counts = bucket.cells if isinstance(bucket.cells, dict) else dict(bucket.cells)
     # What somebody else wrote may be an empty ID.
-    own = {cell: counts.pop(cell) for cell in bucket.cells if cell[:1] == "@"}
+    own = {cell: counts.pop(cell) for cell in [cell for cell in counts if cell[:1] == "@"]}
     for event_id in declared:
         if event_id not in counts and event_id[:1] != "@":
             counts[event_id] = 0

@@ -86,11 +86,13 @@ class Connections:
         """Have the server repeat a word; whoever asks next gets the answer to his question."""
         try:
             connection.send_command("PING", word)
-            if connection.read_response() != word.encode():
-                raise RedisConnectionError("what came is no answer to what was asked")
+            repeated = connection.read_response()
         except BaseException:
             connection.disconnect()
             raise
+        if repeated != word.encode():
+            connection.disconnect()
+            raise RedisConnectionError("what came is no answer to what was asked")
 
     def _call(self, connection: Any, command: tuple[object, ...], read: Callable[[Any], _T]) -> _T:
         try:
