@@ -38,8 +38,8 @@ _READ_SECONDS = 5.0
 # In one script, or one look, during which the server does nothing else.
 _BUCKETS_AT_ONCE = 50
 _CELLS_AT_ONCE = 10_000
-# In one command, which costs a third of looks at parts, and holds the server for some 30 ms.
-_MOST_AT_ONCE = 100_000
+# In one command, which costs a third of looks at parts, and holds the server for some 40 ms.
+_MOST_AT_ONCE = 150_000
 _POLICY = re.compile(r"maxmemory_policy:(\S+)")
 _T = TypeVar("_T")
 
