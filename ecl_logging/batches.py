@@ -50,7 +50,11 @@ CROWD = 20_000
 """So many, and the thread does not come: whoever adds one drains some."""
 
 MAX_CELLS = 100_000
-"""So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged."""
+"""So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged.
+
+While the store takes what is sent, so many more than there are, up to 20 times as many in all:
+then they go faster than they come, or nearly so.
+"""
 
 
 @dataclass(slots=True)
@@ -129,7 +133,12 @@ class PendingCounts:
             do_alone(self._lock, lambda: self._drain(most))
 
     def room_to_limit(self) -> int | None:
-        """How many may be counted before an ID can have reached the limit; None without one."""
+        """How many may be counted before an ID can have reached the limit; None without one.
+
+        None are, either way, where so many IDs wait that there would soon be no room for more.
+        """
+        if self._stretches.is_crowded():
+            return 0
         return max(0, self._limit - self._most) if self._limit else None
 
     def drain(self) -> bool:
@@ -251,6 +260,7 @@ class PendingCounts:
             frozen, ledger = self._stretches.frozen, self.ledger
             if frozen is None:
                 return  # given up at the end, while the store was thinking
+            self._stretches.make_way()
             self._stretches.frozen = None
             if frozen.events:  # not notes only
                 ledger.applied += frozen.events - reply.dropped

@@ -5,14 +5,19 @@ There it is also said why counts move by assignments that call nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import islice
 
 from ecl_logging.intervals import Interval, bucket_start, stretch_around, whole_seconds
 from ecl_logging.stores.protocols import INVALID, MAX_BATCH_IDS, OTHER, events_in
 
 __all__ = ["Frozen", "Stretch", "Stretches"]
+
+
+MOST_TIMES = 20
+"""So many times more than usual are kept apart while the store takes what is sent."""
 
 
 class Stretch:
@@ -26,6 +31,7 @@ class Stretch:
         "merged",
         "moved",
         "other",
+        "parts",
         "start",
         "unsure",
     )
@@ -33,6 +39,7 @@ class Stretch:
     def __init__(self, start: int, end: int, cut_by: tuple[Interval, ...]) -> None:
         self.start, self.end, self.cut_by = start, end, cut_by
         self.counts: dict[str, int] = {}
+        self.parts: list[dict[str, int]] = []  # cut for batches already; the last goes first
         self.unsure: dict[str, int] = {}  # IDs that nobody here knows; the store is asked
         self.other = 0  # events of IDs for which there was no room
         self.invalid = 0  # notes of invalid values; these are in no sum of events
@@ -41,22 +48,30 @@ class Stretch:
 
     def events(self) -> int:
         """How many events are in it."""
-        return sum(self.counts.values()) + sum(self.unsure.values()) + self.other
+        return sum(self._events_by_place()) + self.other
+
+    def _events_by_place(self) -> Iterator[int]:
+        return (sum(counts.values()) for counts in (self.counts, self.unsure, *self.parts))
 
     def has_sure(self) -> bool:
         """Whether a batch can carry something of it."""
-        return bool(self.counts or self.other or self.invalid)
+        return bool(self.counts or self.parts or self.other or self.invalid)
 
-    def divided(self) -> tuple[Frozen, dict[str, int]]:
-        """Return what one batch can carry of what is sure, and the counts that are left over."""
-        cells, left = self.counts, {}
-        if len(cells) > MAX_BATCH_IDS:
-            items = list(cells.items())
-            cells, left = dict(items[:MAX_BATCH_IDS]), dict(items[MAX_BATCH_IDS:])
+    def cut(self) -> None:
+        """Cut counts that no batch can carry, all at once: many are not gone through for each."""
+        if len(self.counts) > MAX_BATCH_IDS:
+            items, parts = iter(self.counts.items()), []
+            while part := dict(islice(items, MAX_BATCH_IDS)):
+                parts.append(part)
+            parts = parts[::-1] + self.parts
+            self.parts, self.counts = parts, {}
+
+    def frozen(self) -> Frozen:
+        """Return what one batch can carry of what is sure, once it is cut."""
+        cells = self.parts[-1] if self.parts else self.counts
         notes = {OTHER: self.other, INVALID: self.invalid}
         counts = cells | {cell: n for cell, n in notes.items() if n}
-        frozen = Frozen(self.start, self.end, self.cut_by, self.merged, counts, events_in(counts))
-        return frozen, left
+        return Frozen(self.start, self.end, self.cut_by, self.merged, counts, events_in(counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +102,12 @@ class Stretches:
     """The stretches of one group that have counts."""
 
     def __init__(self, max_cells: int) -> None:
-        """Beyond `max_cells` counts, old stretches are merged."""
+        """Beyond `max_cells` counts, old stretches are merged; see `make_way`."""
         self.latest = _NONE  # the one that was asked for last
         self.is_full = False  # and merging has not helped
         self.frozen: Frozen | None = None  # what has been taken out for a batch
         self.blurred = 0  # events that merging has moved to a later stretch
-        self._max_cells = max_cells
+        self._usual = self._max_cells = max_cells
         self._cells = 0
         self._by_edges: dict[tuple[int, int], Stretch] = {}
         self._edges: list[tuple[int, int]] = []  # a heap; some may be gone from the dict
@@ -118,6 +133,16 @@ class Stretches:
         """Add an ID to `counts` or `unsure` of a stretch, which do not have it."""
         counts[event_id] = n
         self._cells += 1
+
+    def is_crowded(self) -> bool:
+        """Whether so many counts are here that they should be sent before there is no room."""
+        return self._cells >= self._usual // 2
+
+    def make_way(self) -> None:
+        """Take more counts than usual: those before them are being sent."""
+        most = min(self._usual * MOST_TIMES, self._cells + self._usual)
+        self._max_cells = max(self._usual, most)
+        self.is_full = self._cells >= self._max_cells
 
     def has_room(self) -> bool:
         """Whether one more cell has room. Merges stretches where that makes some."""
@@ -160,13 +185,18 @@ class Stretches:
         stretch = self._oldest()
         if stretch is None:
             return
-        frozen, rest = stretch.divided()
-        cells = self._cells - len(stretch.counts) + len(rest)
+        stretch.cut()
+        frozen = stretch.frozen()
+        cells = self._cells - len(stretch.parts[-1] if stretch.parts else stretch.counts)
         # These call nothing.
         self.frozen = frozen
-        stretch.counts, stretch.other, stretch.invalid = rest, 0, 0
+        stretch.other, stretch.invalid = 0, 0
+        if stretch.parts:
+            del stretch.parts[-1]
+        else:
+            stretch.counts = {}
         self._cells, self.is_full = cells, cells >= self._max_cells
-        if not rest and not stretch.unsure:
+        if not stretch.has_sure() and not stretch.unsure:
             self._forget(stretch)
 
     def _oldest(self) -> Stretch | None:
@@ -214,6 +244,10 @@ class Stretches:
         newer.merged = True
         newer.other, older.other = newer.other + older.other, 0
         newer.invalid, older.invalid = newer.invalid + older.invalid, 0
+        for part in older.parts:
+            for event_id in list(part):
+                self._move(event_id, part, older.counts)
+        older.parts = []
         # The smaller is added to the larger: what has been merged over and over is not moved
         # again.
         if len(older.counts) > len(newer.counts):

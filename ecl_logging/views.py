@@ -13,13 +13,21 @@ __all__ = ["CURRENT", "LAST", "View", "read_views"]
 CURRENT, LAST = 0, 1  # ages of buckets
 
 
+_MANY = 10_000  # IDs; so many take longer to sort than to read, and nobody looks through them
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One bucket as it is shown."""
 
     start: int
-    counts: dict[str, int]  # sorted by ID; declared IDs also at zero
+    counts: dict[str, int]  # declared IDs also at zero; sorted by ID where they are not many
     own: dict[str, int]  # `@` cells: late, other, invalid
+
+    def in_order(self) -> View:
+        """Return it sorted by ID, however many there are."""
+        counts = self.counts
+        return self if len(counts) <= _MANY else View(self.start, _sorted(counts), self.own)
 
 
 def read_views(
@@ -30,11 +38,14 @@ def read_views(
 
 
 def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    counts = dict.fromkeys((name for name in declared if not name.startswith("@")), 0)
-    own = {}
-    for cell, n in bucket.cells.items():
-        if cell.startswith("@"):  # an ID that somebody else wrote may even be empty
-            own[cell] = n
-        else:
-            counts[cell] = n
-    return View(bucket.start, dict(sorted(counts.items())), dict(sorted(own.items())))
+    counts = bucket.cells if isinstance(bucket.cells, dict) else dict(bucket.cells)
+    # What somebody else wrote may be an empty ID.
+    own = {cell: counts.pop(cell) for cell in [cell for cell in counts if cell[:1] == "@"]}
+    for event_id in declared:
+        if event_id not in counts and event_id[:1] != "@":
+            counts[event_id] = 0
+    return View(bucket.start, counts if len(counts) > _MANY else _sorted(counts), _sorted(own))
+
+
+def _sorted(counts: dict[str, int]) -> dict[str, int]:
+    return {event_id: counts[event_id] for event_id in sorted(counts)}

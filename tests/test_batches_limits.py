@@ -145,6 +145,74 @@ def test_unknown_ids_without_room_are_dropped(monkeypatch):
     assert_accounted(pending, 5)
 
 
+def test_a_huge_stretch_is_cut_once_and_goes_in_the_order_in_which_it_came():
+    pending = pending_of()
+    for n in range(50_000):
+        add(pending, f"id{n}")
+    pending.drain()
+    first = pending.freeze()
+    parts = [stretch.parts[:] for stretch in pending._stretches._by_edges.values()]
+    pending.acknowledge(Reply(APPLIED))
+    add(pending, "id0")
+    add(pending, "new")
+    others = frozen(pending)
+
+    assert [len(part) for part in parts[0]] == [2000] * 24
+    assert list(first.counts) == [f"id{n}" for n in range(2000)]
+    firsts = [next(iter(one.counts)) for one in others]
+    assert firsts == [*(f"id{n}" for n in range(2000, 50_000, 2000)), "id0"]
+    assert others[-1].counts == {"id0": 1, "new": 1}
+    assert_accounted(pending, 50_002)
+
+
+def test_counts_that_were_cut_merge_with_others_of_their_id(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 5000)
+    pending = pending_of()
+    for n in range(4500):
+        add(pending, f"id{n}")
+    pending.drain()
+    assert pending.freeze().events == 2000
+    for minute in range(1, 3):
+        for n in range(4500):
+            add(pending, f"id{n}", T + minute * 60)
+    pending.drain()
+
+    assert pending._stretches._cells <= 5000
+    counts = total(pending)
+    assert sum(counts.values()) == 3 * 4500
+    assert_accounted(pending, 3 * 4500)
+
+
+def test_many_ids_are_to_be_sent_before_there_is_no_room(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 10)
+    pending = pending_of()
+    for n in range(4):
+        add(pending, f"id{n}")
+    pending.drain()
+    assert pending.room_to_limit() is None
+    add(pending, "one more")
+    pending.drain()
+    assert pending.room_to_limit() == 0
+    frozen(pending)
+    assert pending.room_to_limit() is None
+
+
+def test_while_the_store_takes_what_is_sent_there_is_room_for_more(monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CELLS", 3000)
+    pending = pending_of()
+    for n in range(3000):
+        add(pending, f"id{n}")
+    pending.drain()
+    pending.freeze()
+    pending.acknowledge(Reply(APPLIED))  # and 1,000 are left
+    for n in range(3000, 7000):
+        add(pending, f"id{n}")
+    counts = total(pending)
+
+    assert (len(counts) - 1, counts[OTHER]) == (4000, 1000)
+    assert_accounted(pending, 7000)
+
+
 def test_there_is_room_again_after_freezing(monkeypatch):
     monkeypatch.setattr(batches, "MAX_CELLS", 3)
     pending = pending_of()

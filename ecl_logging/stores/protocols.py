@@ -223,7 +223,9 @@ class Store(Protocol):
         """Buckets by age: 0 is the one in which the store's clock is, 1 the one before.
 
         A bucket in which nothing was counted has no cells. Cells that hold no number are
-        left out. Each bucket is seen whole; batches may come between two. Nothing is written.
+        left out. Each bucket is seen whole; batches may come between two, and, where it has more
+        cells than can be read without holding up others, into its midst. The buckets are the
+        caller's own. Nothing is written.
         """
 
     def sources(self, group: str) -> list[Source]:

@@ -169,7 +169,7 @@ def _reports(
 ) -> Block:
     views = read_views(store, definition.group, interval, declared=definition.events, ages=ages)
     return tuple(
-        Report(definition.group, interval, _word(age), view)
+        Report(definition.group, interval, _word(age), view.in_order())
         for age, view in zip(ages, views, strict=True)
     )
 

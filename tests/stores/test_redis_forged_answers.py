@@ -99,3 +99,38 @@ def test_a_connection_that_answered_another_question_is_closed(empty_server: Red
         assert len(idle) == 1
         assert store._connections._idle == []
         assert store.groups() == []
+
+
+@pytest.mark.parametrize("cursor", [b"7", b"", b"x"])
+def test_a_large_bucket_without_end_is_not_read_for_ever(
+    monkeypatch: pytest.MonkeyPatch, cursor: bytes
+) -> None:
+    store = RedisStore("tcp", {}, shown="redis://somewhere/0")
+    asked = 0
+
+    def call(*words: object, read: Callable[[object], object], **_: object) -> object:
+        nonlocal asked
+        asked += 1
+        if words[0] == "HSCAN":
+            return read([cursor, [b"req1", b"1"]])
+        question, _, _ = str(words[7]).partition(" ")
+        return read([question.encode(), [b"1.0", [b"0", 10**6, b""]]])
+
+    monkeypatch.setattr(store._connections, "call", call)
+    with pytest.raises(StoreError, match="holds what this library did not write"):
+        store.read("requests", FIVE_SECONDS, [0])
+    assert asked < 2000
+
+
+def test_a_large_bucket_is_not_read_from_a_connection_that_is_out_of_step(
+    empty_server: RedisServer,
+) -> None:
+    with contextlib.closing(open_store(empty_server.url)) as store:
+        assert isinstance(store, RedisStore)
+        store.groups()
+        (connection,) = store._connections._idle
+        connection.send_command("SMEMBERS", "@groups")  # whose answer comes later
+        connection.can_read = lambda *_: False
+        with pytest.raises(StoreUnavailable, match="no answer to what was asked"):
+            store._ask("HGETALL", "requests:5s:0", read=lambda answer: answer)
+        assert store._connections._idle == []

@@ -4,8 +4,9 @@
 -- ARGV[6]  start of its stretch, Unix seconds
 -- ARGV[7]  how many events its counts stand for
 -- ARGV[8]  the batch's token
--- ARGV[9]  how many intervals it counts in: k; then k times text, seconds
--- then ID, count for each of its counts
+-- ARGV[9]  which of its cells is @other; 0 for none
+-- ARGV[10] how many intervals it counts in: k; then k times text, seconds
+-- then a JSON array of the IDs of its counts, all different; then one of the counts, as texts
 --
 -- Returns one of
 --   {'undefined'}                              the group is not known; nothing was written
@@ -16,6 +17,9 @@
 -- All that can fail for reasons of its own comes before the first count is written. A cell that
 -- cannot be added to is passed over and named. The counts and the number of the batch are
 -- written in this one script, so they reach disk and replicas together, or not at all.
+--
+-- What is done for each cell is one HINCRBY and as little as can be beside it: that is the time for
+-- which the server is held.
 
 local definition = read_definition()
 if not definition then
@@ -24,7 +28,9 @@ end
 local now = clock()
 local source, number, total = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local batch_start, events, token = tonumber(ARGV[6]), ARGV[7], ARGV[8]
-local first_cell = 10 + 2 * tonumber(ARGV[9])
+-- Of both ends one long argument costs less than thousands, and a client's the most.
+local ids, counts = cjson.decode(ARGV[#ARGV - 1]), cjson.decode(ARGV[#ARGV])
+local other_at, size = tonumber(ARGV[9]), #ids
 
 local RECORD = '^(%d+) (%d+) %S+ (%d+) (%d+) (%d+) (%d+) %d+ (%x*)'
 local record = redis.call('HGET', KEYS[3], source)
@@ -64,145 +70,110 @@ local function sum_of(texts)
 end
 
 local function is_note(id)
-    return string.sub(id, 1, 1) == '@' and id ~= OTHER
+    return string.byte(id) == 64 and id ~= OTHER
 end
 
 -- --- what goes where
 
-local function all_cells()
-    local cells = {}
-    for at = first_cell, #ARGV, 2 do
-        table.insert(cells, {id = ARGV[at], n = ARGV[at + 1], from = ARGV[at]})
-    end
-    return cells
-end
-
-local function late_cells()
-    local cells = {}
-    if events ~= '0' then
-        table.insert(cells, {id = LATE, n = events})
-    end
-    for at = first_cell, #ARGV, 2 do
-        if is_note(ARGV[at]) then
-            table.insert(cells, {id = ARGV[at], n = ARGV[at + 1]})
-        end
-    end
-    return cells
-end
-
--- Those of these IDs that are cells of the bucket; nil and an error where it cannot be read.
-local function present_in(bucket, ids)
-    local present, failed = {}, nil
+-- What a bucket has of these IDs, in their order, false for nothing; or nil and an error.
+local function values_of(bucket, ids)
+    local values, failed = {}, nil
     in_slices(#ids, function(from, to)
-        local values = redis.pcall('HMGET', bucket, unpack(ids, from, to))
-        if values.err then
-            failed = values
-            return
-        end
-        for at, value in ipairs(values) do
-            if value then
-                present[ids[from + at - 1]] = true
+        local some = redis.pcall('HMGET', bucket, unpack(ids, from, to))
+        if some.err then
+            failed = some
+        elseif from == 1 then
+            values = some
+        else
+            for at = 1, #some do
+                values[from + at - 1] = some[at]
             end
         end
     end)
     if failed then
         return nil, failed
     end
-    return present
+    return values
 end
 
-local function count_of(set)
+local function count_present(bucket, ids)
     local n = 0
-    for _ in pairs(set) do
-        n = n + 1
+    for _, value in ipairs(values_of(bucket, ids)) do
+        n = n + (value and 1 or 0)
     end
     return n
-end
-
--- Which of these IDs, given as cells, are not declared.
-local function undeclared_among(cells)
-    local undeclared = {}
-    in_slices(#cells, function(from, to)
-        local ids = {}
-        for at = from, to do
-            table.insert(ids, cells[at].id)
-        end
-        for at, is_declared in ipairs(redis.call('SMISMEMBER', KEYS[2], unpack(ids))) do
-            if is_declared == 0 then
-                table.insert(undeclared, cells[from + at - 1])
-            end
-        end
-    end)
-    return undeclared
 end
 
 -- How many IDs that nobody declared have a cell in the bucket: looked for among the cells, or
 -- what the declared ones leave, whichever are fewer.
 local function undeclared_in(bucket)
-    local size = redis.call('HLEN', bucket)
-    if size < redis.call('SCARD', KEYS[2]) then
-        local cells = {}
+    local cells = redis.call('HLEN', bucket)
+    if cells < redis.call('SCARD', KEYS[2]) then
+        local ids, n = {}, 0
         for _, id in ipairs(redis.call('HKEYS', bucket)) do
-            if string.sub(id, 1, 1) ~= '@' then
-                table.insert(cells, {id = id})
+            if string.byte(id) ~= 64 then
+                table.insert(ids, id)
             end
         end
-        return #undeclared_among(cells)
+        each_undeclared(ids, function()
+            n = n + 1
+        end)
+        return n
     end
-    local notes = present_in(bucket, {LATE, OTHER, INVALID})
-    local declared = present_in(bucket, redis.call('SMEMBERS', KEYS[2]))
-    return size - count_of(notes) - count_of(declared)
+    return cells - count_present(bucket, {LATE, OTHER, INVALID})
+        - count_present(bucket, redis.call('SMEMBERS', KEYS[2]))
 end
 
--- Have what is beyond the cap on undeclared IDs count as @other.
-local function cap(bucket, cells, present)
-    local new = {}
-    for _, cell in ipairs(cells) do
-        if not present[cell.id] and string.sub(cell.id, 1, 1) ~= '@' then
-            table.insert(new, cell)
+-- Which cells are beyond the cap on undeclared IDs, by their places. They count as @other.
+local function beyond_cap(bucket, cells)
+    local new, places, undeclared, beyond = {}, {}, {}, {}
+    -- Upper bounds cost less than what is exact, and are hardly ever too much.
+    if cells + size <= definition.max_events then
+        return beyond
+    end
+    for at, value in ipairs(values_of(bucket, ids)) do
+        if not value and string.byte(ids[at]) ~= 64 then
+            new[#new + 1], places[#places + 1] = ids[at], at
         end
     end
-    if #new == 0 then
-        return
+    if cells + #new <= definition.max_events then
+        return beyond
     end
-    local undeclared = undeclared_among(new)
-    -- The exact number costs more than an upper bound of it, and is hardly ever needed.
-    if redis.call('HLEN', bucket) + #undeclared <= definition.max_events then
-        return
+    each_undeclared(new, function(at)
+        table.insert(undeclared, places[at])
+    end)
+    if #undeclared == 0 or cells + #undeclared <= definition.max_events then
+        return beyond
     end
     local room = math.max(0, definition.max_events - undeclared_in(bucket))
     for at = room + 1, #undeclared do
-        undeclared[at].id = OTHER
+        beyond[undeclared[at]] = true
     end
+    return beyond
 end
 
 local is_ahead = false
 
 local function planned(text, seconds)
     local start, current = start_of(batch_start, seconds), start_of(now, seconds)
-    local plan = {text = text, seconds = seconds}
+    local plan = {text = text, seconds = seconds, beyond = {}, passed_over = {}}
     if start < current - definition.history * seconds then
         plan.is_late, start = true, current
     elseif start > now + AHEAD_SECONDS then
         is_ahead, start = true, current
     end
     plan.start, plan.bucket = start, bucket_key(text, start)
-    plan.cells = plan.is_late and late_cells() or all_cells()
-    local ids = {}
-    for _, cell in ipairs(plan.cells) do
-        table.insert(ids, cell.id)
-    end
-    local present, failed = present_in(plan.bucket, ids)
-    if present then
-        cap(plan.bucket, plan.cells, present)
-    elseif string.sub(failed.err, 1, 9) ~= 'WRONGTYPE' then
-        return nil, failed
-    end -- else no cell of it can be added to
+    local cells = redis.pcall('HLEN', plan.bucket)
+    if type(cells) == 'number' then
+        plan.beyond = plan.is_late and {} or beyond_cap(plan.bucket, cells)
+    elseif string.sub(cells.err, 1, 9) ~= 'WRONGTYPE' then
+        return nil, cells
+    end -- else none of its cells can be added to
     return plan
 end
 
 local plans = {}
-for at = 10, first_cell - 1, 2 do
+for at = 11, #ARGV - 2, 2 do
     local plan, failed = planned(ARGV[at], tonumber(ARGV[at + 1]))
     if failed then
         return failed
@@ -216,58 +187,123 @@ end
 redis.call('HSET', KEYS[3], source, record or '0 0 0 0 0 0 0 0 ')
 
 local is_late, has_written = false, false
-local taken, to_other, spoilt, is_named = {}, {}, {}, {}
+local to_other, missed, spoilt, is_named = {}, {}, {}, {}
 
-local function is_of_one_cell(message)
-    return string.sub(message, 1, 9) == 'WRONGTYPE' or string.find(message, 'not an integer')
-        or string.find(message, 'overflow')
+-- Add to a cell that may not be one that can be added to. Returns whether it was; or nil, and an
+-- error that is the whole batch's: nothing has been written.
+local function add(plan, id, n)
+    local sum = redis.pcall('HINCRBY', plan.bucket, id, n)
+    if type(sum) == 'number' then
+        has_written, plan.has_added = true, true
+        return true
+    end
+    local is_of_the_cell = string.sub(sum.err, 1, 9) == 'WRONGTYPE'
+        or string.find(sum.err, 'not an integer') or string.find(sum.err, 'overflow')
+    if not (has_written or is_of_the_cell) then
+        return nil, sum
+    end
+    local name = plan.text .. ' ' .. id
+    if not is_named[name] and #spoilt < MAX_BAD_CELLS then
+        table.insert(spoilt, name)
+    end
+    is_named[name] = true
+    return false
 end
 
-local function note_counted(plan, cell)
-    has_written = true
-    if cell.id == LATE and plan.is_late then
-        is_late = true
-        for at = first_cell, #ARGV, 2 do
-            taken[ARGV[at]] = true
+local function pass_over(plan, at)
+    plan.passed_over[at] = true
+    missed[at] = (missed[at] or 0) + 1
+end
+
+-- These two return the error of the whole batch, if there is one.
+local function add_late(plan)
+    if events ~= '0' then
+        local is_added, failed = add(plan, LATE, events)
+        if failed then
+            return failed
         end
-    elseif cell.from then
-        taken[cell.from] = true
-        if cell.id == OTHER then
-            to_other[cell.from] = true
+        is_late = is_late or is_added
+        for at = 1, is_added and 0 or size do
+            pass_over(plan, at)
         end
+    end
+    for at = 1, size do
+        if is_note(ids[at]) then
+            local _, failed = add(plan, ids[at], counts[at])
+            if failed then
+                return failed
+            end
+        end
+    end
+end
+
+-- Add the cells from a place on; where one raises, it has not been added, and all before it have.
+-- Returns its place, or `size` + 1. Two loops, for this is where the time goes.
+local function add_from(first, bucket, beyond)
+    local at = first
+    local function add_the_rest()
+        local call, ids, counts = redis.call, ids, counts
+        for place = first, size do
+            at = place
+            call('HINCRBY', bucket, ids[place], counts[place])
+        end
+        at = size + 1
+    end
+    local function add_the_rest_capped()
+        for place = first, size do
+            at = place
+            redis.call('HINCRBY', bucket, beyond[place] and OTHER or ids[place], counts[place])
+        end
+        at = size + 1
+    end
+    pcall(next(beyond) and add_the_rest_capped or add_the_rest)
+    return at
+end
+
+local function add_all(plan)
+    local at = 0
+    repeat
+        local first = at + 1
+        at = add_from(first, plan.bucket, plan.beyond)
+        if at > first then
+            has_written, plan.has_added = true, true
+        end
+        if at <= size then
+            local id = plan.beyond[at] and OTHER or ids[at]
+            local is_added, failed = add(plan, id, counts[at])
+            if failed then
+                return failed
+            elseif not is_added then
+                pass_over(plan, at)
+            end
+        end
+    until at >= size
+    plan.beyond[other_at] = true
+    for place in pairs(plan.beyond) do
+        to_other[place] = to_other[place] or place > 0 and not plan.passed_over[place]
     end
 end
 
 for _, plan in ipairs(plans) do
-    plan.counted = {}
-    for _, cell in ipairs(plan.cells) do
-        local sum = redis.pcall('HINCRBY', plan.bucket, cell.id, cell.n)
-        if type(sum) == 'number' then
-            table.insert(plan.counted, cell)
-            note_counted(plan, cell)
-        elseif not has_written and not is_of_one_cell(sum.err) then
-            return sum
-        else
-            local name = plan.text .. ' ' .. cell.id
-            if not is_named[name] and #spoilt < MAX_BAD_CELLS then
-                table.insert(spoilt, name)
-            end
-            is_named[name] = true
-        end
+    local failed = (plan.is_late and add_late or add_all)(plan)
+    if failed then
+        return failed
     end
-    if #plan.counted > 0 then
+    if plan.has_added then
         redis.pcall('PEXPIRE', plan.bucket,
             milliseconds_left(plan.start, plan.seconds, definition.history, now))
     end
 end
 
 local amounts_lost, amounts_of_other = {}, {}
-for at = first_cell, #ARGV, 2 do
-    if not taken[ARGV[at]] and not is_note(ARGV[at]) then
-        table.insert(amounts_lost, ARGV[at + 1])
+for at = 1, (#spoilt > 0 or #plans == 0) and size or 0 do
+    if (missed[at] or 0) == #plans and not is_note(ids[at]) then
+        table.insert(amounts_lost, counts[at])
     end
-    if to_other[ARGV[at]] then
-        table.insert(amounts_of_other, ARGV[at + 1])
+end
+for at, is_there in pairs(to_other) do
+    if is_there then
+        table.insert(amounts_of_other, counts[at])
     end
 end
 late = is_late and events or '0'
@@ -280,16 +316,41 @@ local lines = {table.concat(words, ' '), unpack(spoilt)}
 redis.call('HSET', KEYS[3], source, table.concat(lines, '\n'))
 -- --- it is counted; whatever fails from here on is no reason to say that it is not
 
-local function add_to_views()
-    local in_step = {}
-    for _, interval in ipairs(definition.intervals) do
-        in_step[interval.text] = is_in_step(interval, start_of(now, interval.seconds))
+-- Add what was counted in one bucket, in a view that is in step. Keys that hold no number stay.
+local function add_to_view(plan, current, undeclared, history, now)
+    local call, beyond, passed_over = redis.call, plan.beyond, plan.passed_over
+    local prefix = view_key(plan, plan.start == current and 'cur' or 'last', '')
+    local left, at = milliseconds_left(plan.start, plan.seconds, history, now), 0
+    local function add_the_rest()
+        for place = at + 1, size do
+            at = place
+            local id, n = ids[place], counts[place]
+            if beyond[place] or passed_over[place] then
+                -- its bucket has it elsewhere, or nowhere
+            elseif not undeclared[place] then
+                call('INCRBY', prefix .. id, n)
+            elseif string.byte(id) ~= 64 and call('INCRBY', prefix .. id, n) == tonumber(n) then
+                call('PEXPIRE', prefix .. id, left)
+            end
+        end
+        at = size
     end
-    for _, plan in ipairs(plans) do
-        local current = start_of(now, plan.seconds)
-        local is_shown = plan.start == current or plan.start == current - plan.seconds
-        if in_step[plan.text] and is_shown then
-            add_to_view(plan, current, plan.start, plan.counted, definition.history, now)
+    repeat pcall(add_the_rest) until at >= size
+end
+
+local function add_to_views()
+    local undeclared = {}
+    each_undeclared(ids, function(at)
+        undeclared[at] = true
+    end)
+    for _, interval in ipairs(definition.intervals) do
+        local current = start_of(now, interval.seconds)
+        local is_shown = is_in_step(interval, current)
+        for _, plan in ipairs(plans) do
+            if is_shown and plan.text == interval.text and not plan.is_late
+                    and (plan.start == current or plan.start == current - plan.seconds) then
+                add_to_view(plan, current, undeclared, definition.history, now)
+            end
         end
     end
     move_view_on(definition, now)

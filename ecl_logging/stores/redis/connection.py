@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -58,22 +59,42 @@ class Connections:
         with translated(shown):
             self._new(Deadline(1.0))
 
-    def call(self, *command: object, timeout: float, read: Callable[[Any], _T]) -> _T:
+    def call(
+        self,
+        *command: object,
+        timeout: float,
+        read: Callable[[Any], _T],
+        after: str | None = None,
+    ) -> _T:
         """Send one command, and return what `read` makes of the answer: bytes, numbers and lists.
 
         `read` raises where that cannot be the answer to this question; then the connection is
-        closed, for the next answer may be the one that is missed here.
+        closed, for the next answer may be the one that is missed here. Of a command whose answer
+        cannot tell, `after` is a word that the server is asked to repeat before it.
 
         Raises StoreUnavailable where none comes within `timeout` seconds, StoreError where the
         server refuses; redis-py's ResponseError, where it does, is the error's cause.
         """
         with translated(self.shown):
-            return self._call(command, Deadline(min(timeout, self._longest_wait)), read)
+            deadline = Deadline(min(timeout, self._longest_wait))
+            connection = self._take(deadline)
+            if after is not None:
+                self._repeat(connection, after)
+            return self._call(connection, command, read)
 
-    def _call(
-        self, command: tuple[object, ...], deadline: Deadline, read: Callable[[Any], _T]
-    ) -> _T:
-        connection = self._take(deadline)
+    def _repeat(self, connection: Any, word: str) -> None:
+        """Have the server repeat a word; whoever asks next gets the answer to his question."""
+        try:
+            connection.send_command("PING", word)
+            repeated = connection.read_response()
+        except BaseException:
+            connection.disconnect()
+            raise
+        if repeated != word.encode():
+            connection.disconnect()
+            raise RedisConnectionError("what came is no answer to what was asked")
+
+    def _call(self, connection: Any, command: tuple[object, ...], read: Callable[[Any], _T]) -> _T:
         try:
             connection.send_command(*command)
             answer = read(connection.read_response())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, AnyStr, TypeAlias
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import (
@@ -23,6 +24,7 @@ from ecl_logging.stores.protocols import (
 
 __all__ = [
     "buckets_of",
+    "cells_of",
     "definition_of",
     "finished_of",
     "intervals_text",
@@ -30,6 +32,7 @@ __all__ = [
     "measures_text",
     "names_of",
     "number_of",
+    "part_of",
     "reply_of",
     "sources_of",
     "text_of",
@@ -86,7 +89,7 @@ def definition_of(group: str, answer: Flat) -> Definition | None:
         Definition(
             group=group,
             intervals=tuple(Interval.parse(text) for text in texts),
-            events=frozenset(map(text_of, answer[6:])),
+            events=frozenset(_texts_of(answer[6])),
             history=int(history),
             max_events=int(max_events),
             measures=frozenset(json.loads(measures)),
@@ -112,20 +115,63 @@ def reply_of(answer: Flat) -> Reply:
     return Reply(status, version, number, total, *amounts, tuple(bad_cells), token)
 
 
-def buckets_of(answer: Sequence[Any]) -> tuple[str, list[Bucket]]:
-    """The server's time, and buckets with the cells that hold a number."""
+def buckets_of(answer: Sequence[Any]) -> tuple[str, list[tuple[Bucket, int]]]:
+    """The server's time, and buckets with how many cells each has.
+
+    One that has some, and is empty here, has too many to be told so.
+    """
     now, *buckets = answer
-    return text_of(now), list(map(_bucket_of, buckets))
+    return text_of(now), [
+        (Bucket(int(start), _counts_in(_texts_of(array) if array else [])), number_of(size))
+        for start, size, array in buckets
+    ]
 
 
-def _bucket_of(answer: Flat) -> Bucket:
-    start, *flat = answer
-    cells = {}
-    for cell, value in zip(flat[::2], flat[1::2], strict=True):
-        # As HINCRBY makes them; int() would also take blanks, signs and thousands of digits.
-        if value.removeprefix(b"-").isdigit() and len(value) <= 20 and abs(int(value)) <= MAX_CELL:
-            cells[text_of(cell)] = int(value)
-    return Bucket(int(start), cells)
+def _texts_of(array: bytes) -> list[str]:
+    """The texts of a JSON array; Lua writes an empty one as an object."""
+    return list(json.loads(text_of(array), strict=False))
+
+
+def cells_of(answer: Any) -> dict[str, int]:
+    """What the server says of a hash, as an array or, in the newer protocol, as a map."""
+    if isinstance(answer, dict):
+        names, values = list(answer), list(answer.values())
+    else:
+        names, values = answer[::2], answer[1::2]
+    texts = text_of(b"\n".join(names)).split("\n")  # at once, in C
+    if len(texts) != len(names):
+        texts = list(map(text_of, names))
+    return _counts_of(texts, values)
+
+
+def part_of(answer: Any) -> tuple[bytes, dict[str, int]]:
+    """Where a walk through a hash goes on, and the cells that it has come to."""
+    cursor, flat = answer
+    return cursor, cells_of(flat)
+
+
+def _counts_in(flat: Sequence[str]) -> dict[str, int]:
+    return _counts_of(flat[::2], flat[1::2])
+
+
+def _counts_of(cells: Sequence[str], values: Sequence[AnyStr]) -> dict[str, int]:
+    """The cells that hold a number, as HINCRBY makes it."""
+    if len(cells) != len(values):
+        raise ValueError("cells without values")
+    digits = values[0][:0].join(values) if values else b""
+    if digits.isdigit() and digits.isascii():  # the usual case, without a look at each
+        with contextlib.suppress(ValueError):
+            counts = dict(zip(cells, map(int, values), strict=True))
+            if max(counts.values()) <= MAX_CELL:
+                return counts
+    return {c: int(v) for c, v in zip(cells, values, strict=True) if _is_number(v)}
+
+
+def _is_number(value: str | bytes) -> bool:
+    # int() would also take blanks, signs and thousands of digits.
+    if not (value.isascii() and value[value[:1] in ("-", b"-") :].isdigit() and len(value) <= 20):
+        return False
+    return abs(int(value)) <= MAX_CELL
 
 
 def finished_of(answer: Flat) -> list[Finished]:

@@ -41,10 +41,24 @@ local function milliseconds_left(start, seconds, history, now)
 end
 
 -- Call f(from, to) for slices of 1 .. n: `unpack` takes some thousand values, not more.
+local SLICE = 1000
+
 local function in_slices(n, f)
-    for from = 1, n, 1000 do
-        f(from, math.min(n, from + 999))
+    for from = 1, n, SLICE do
+        f(from, math.min(n, from + SLICE - 1))
     end
+end
+
+-- Call f(place) for each of these IDs that is not declared.
+local function each_undeclared(ids, f)
+    in_slices(#ids, function(from, to)
+        local some = redis.call('SMISMEMBER', KEYS[2], unpack(ids, from, to))
+        for at, is_declared in ipairs(some) do
+            if is_declared == 0 then
+                f(from + at - 1)
+            end
+        end
+    end)
 end
 
 -- The group's definition, nil for none. Its intervals are stored as '5s=5 5m=300'. Beside it stand

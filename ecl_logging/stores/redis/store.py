@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores import steps
 from ecl_logging.stores.protocols import (
+    OTHER,
     SOURCE_SECONDS,
     Batch,
     Bucket,
@@ -33,7 +35,11 @@ from ecl_logging.stores.redis.errors import understood
 __all__ = ["RedisStore"]
 
 _READ_SECONDS = 5.0
-_BUCKETS_AT_ONCE = 50  # in one script, during which the server does nothing else
+# In one script, or one look, during which the server does nothing else.
+_BUCKETS_AT_ONCE = 50
+_CELLS_AT_ONCE = 10_000
+# In one command, which costs a third of looks at parts, and holds the server for some 40 ms.
+_MOST_AT_ONCE = 150_000
 _POLICY = re.compile(r"maxmemory_policy:(\S+)")
 _T = TypeVar("_T")
 
@@ -108,9 +114,11 @@ class RedisStore:
             batch.start,
             events_in(batch.counts),
             batch.token,
+            _place_of_other(batch.counts),
             len(batch.intervals),
             *intervals,
-            *itertools.chain.from_iterable(batch.counts.items()),
+            _json(batch.counts),
+            _json(map(str, batch.counts.values())),
             timeout=timeout,
         )
 
@@ -124,21 +132,55 @@ class RedisStore:
         return self._run(read, scripts.DEFINITION, group, timeout=timeout)
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
+        left = list(ages)
         now: str | None = None
         found: list[Bucket] = []
-        for some in _in_slices(list(ages), _BUCKETS_AT_ONCE):
+        while left:
             # All by the clock of the first, which may pass an edge in between.
-            now, buckets = self._run(
+            now, some = self._run(
                 self._read(replies.buckets_of),
                 scripts.READ,
                 group,
                 interval.text,
                 interval.seconds,
-                *some,
+                _CELLS_AT_ONCE,
+                *left[:_BUCKETS_AT_ONCE],
                 now=now,
             )
-            found += buckets
+            for bucket, size in some:
+                is_whole = size <= _CELLS_AT_ONCE
+                found.append(bucket if is_whole else self._large(group, interval, bucket, size))
+            if not some:
+                raise self._not_ours()
+            left = left[len(some) :]
         return found
+
+    def _large(self, group: str, interval: Interval, bucket: Bucket, size: int) -> Bucket:
+        """Read a bucket of many cells, for which a script would hold the server for long."""
+        key = f"{self._prefix}{group}:{interval.text}:{bucket.start}"
+        if size <= _MOST_AT_ONCE:
+            cells = self._ask("HGETALL", key, read=replies.cells_of)
+            return Bucket(bucket.start, cells)
+        # In parts. A cell may come twice: what is told later counts.
+        cursor, cells = b"0", dict[str, int]()
+        for _ in range(10 + size // (_CELLS_AT_ONCE // 10)):
+            cursor, part = self._ask(
+                "HSCAN", key, cursor, "COUNT", _CELLS_AT_ONCE, read=replies.part_of
+            )
+            cells |= part
+            if cursor == b"0":
+                return Bucket(bucket.start, cells)
+        raise self._not_ours()
+
+    def _not_ours(self) -> StoreError:
+        return StoreError(f"{self.shown}: holds what this library did not write: it has no end")
+
+    def _ask(self, *command: object, read: Callable[[Any], _T]) -> _T:
+        """Ask the server itself, and make sure that the answer is to this question."""
+        word = os.urandom(8).hex()
+        return self._connections.call(
+            *command, timeout=_READ_SECONDS, read=self._read(read), after=word
+        )
 
     def sources(self, group: str) -> list[Source]:
         read = self._read(partial(replies.sources_of, silent_seconds=SOURCE_SECONDS))
@@ -228,6 +270,19 @@ class RedisStore:
                 raise
         left = deadline.seconds_left()
         return self._connections.call("EVAL", script.text, *words, timeout=left, read=reading)
+
+
+def _place_of_other(counts: Mapping[str, int]) -> int:
+    return list(counts).index(OTHER) + 1 if OTHER in counts else 0
+
+
+def _json(texts: Iterable[str]) -> str:
+    """An array of them. Most need no escapes, and are only joined then."""
+    listed = list(texts)
+    joined = '","'.join(listed)
+    if "\\" in joined or joined.count('"') != 2 * (len(listed) - 1):
+        return json.dumps(listed, ensure_ascii=False)
+    return f'["{joined}"]'
 
 
 def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:

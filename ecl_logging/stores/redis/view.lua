@@ -11,13 +11,14 @@ local function view_key(interval, which, id)
     return g .. ':' .. interval.text .. ':' .. which .. ':' .. id
 end
 
+-- ID -> count of a bucket, without what is none of either.
 local function cells_of(interval, start)
     local flat = redis.pcall('HGETALL', bucket_key(interval.text, start))
-    local cells = {}
+    local cells, find, byte = {}, string.find, string.byte
     for at = 1, flat.err and 0 or #flat, 2 do
-        if string.sub(flat[at], 1, 1) ~= '@' and string.match(flat[at + 1], '^%-?%d+$')
-                and #flat[at + 1] <= 20 then
-            cells[flat[at]] = flat[at + 1]
+        local id, count = flat[at], flat[at + 1]
+        if byte(id) ~= 64 and #count <= 20 and find(count, '^%-?%d+$') then
+            cells[id] = count
         end
     end
     return cells
@@ -33,41 +34,41 @@ local function declared_ids()
 end
 
 -- Remove what the view may have of IDs that nobody declared: of those in the buckets that it
--- shows, and for good measure of those in the buckets that it is to show.
+-- shows, and for good measure of those in the buckets that it is to show. Returns the cells of all
+-- these buckets by their starts.
 local function remove_undeclared(interval, current, declared)
-    local starts = {[current] = true, [current - interval.seconds] = true}
-    if interval.shown then
-        starts[interval.shown] = true
-        starts[interval.shown - interval.seconds] = true
-    end
-    for start in pairs(starts) do
+    local starts = {current, current - interval.seconds, interval.shown,
+        interval.shown and interval.shown - interval.seconds}
+    local cur, last, read = view_key(interval, 'cur', ''), view_key(interval, 'last', ''), {}
+    for _, start in ipairs(starts) do
         local keys = {}
-        for id in pairs(cells_of(interval, start)) do
+        read[start] = read[start] or cells_of(interval, start)
+        for id in pairs(read[start]) do
             if not declared[id] then
-                table.insert(keys, view_key(interval, 'cur', id))
-                table.insert(keys, view_key(interval, 'last', id))
+                table.insert(keys, cur .. id)
+                table.insert(keys, last .. id)
             end
         end
         in_slices(#keys, function(from, to)
             redis.pcall('DEL', unpack(keys, from, to))
         end)
     end
+    return read
 end
 
-local function show(interval, which, start, ids, declared, history, now)
-    local cells = cells_of(interval, start)
-    local pairs_of_declared = {}
+local function show(interval, which, start, cells, ids, declared, history, now)
+    local prefix, flat, filled = view_key(interval, which, ''), {}, 0
     for _, id in ipairs(ids) do
-        table.insert(pairs_of_declared, view_key(interval, which, id))
-        table.insert(pairs_of_declared, cells[id] or '0')
+        flat[filled + 1], flat[filled + 2] = prefix .. id, cells[id] or '0'
+        filled = filled + 2
     end
-    in_slices(#pairs_of_declared, function(from, to)
-        redis.pcall('MSET', unpack(pairs_of_declared, from, to))
+    in_slices(filled, function(from, to)
+        redis.pcall('MSET', unpack(flat, from, to))
     end)
     local left = milliseconds_left(start, interval.seconds, history, now)
     for id, count in pairs(cells) do
         if not declared[id] then
-            redis.pcall('SET', view_key(interval, which, id), count, 'PX', left)
+            redis.pcall('SET', prefix .. id, count, 'PX', left)
         end
     end
 end
@@ -75,9 +76,9 @@ end
 -- Make the view anew from the buckets, with `current` as the current one.
 local function rebuild_view(interval, current, history, now)
     local ids, declared = declared_ids()
-    remove_undeclared(interval, current, declared)
-    show(interval, 'last', current - interval.seconds, ids, declared, history, now)
-    show(interval, 'cur', current, ids, declared, history, now)
+    local read, last = remove_undeclared(interval, current, declared), current - interval.seconds
+    show(interval, 'last', last, read[last], ids, declared, history, now)
+    show(interval, 'cur', current, read[current], ids, declared, history, now)
     redis.pcall('SET', view_key(interval, 'cur', '@ts'), whole(current))
     redis.pcall('HSET', KEYS[1], 'shown:' .. interval.text, whole(current))
 end
@@ -95,21 +96,6 @@ local function move_view_on(definition, now)
         local current = start_of(now, interval.seconds)
         if not is_in_step(interval, current) then
             rebuild_view(interval, current, definition.history, now)
-        end
-    end
-end
-
--- Add what was counted in one bucket, in a view that is in step.
-local function add_to_view(interval, current, start, counted, history, now)
-    local which = start == current and 'cur' or 'last'
-    local left = milliseconds_left(start, interval.seconds, history, now)
-    for _, cell in ipairs(counted) do
-        if string.sub(cell.id, 1, 1) ~= '@' then
-            local key = view_key(interval, which, cell.id)
-            local sum = redis.pcall('INCRBY', key, cell.n)
-            if sum == tonumber(cell.n) and redis.call('SISMEMBER', KEYS[2], cell.id) == 0 then
-                redis.pcall('PEXPIRE', key, left)
-            end
         end
     end
 end
