@@ -161,8 +161,10 @@ class PendingCounts:
         """
         arrivals, ledger = self.arrivals, self.ledger
         popleft = arrivals.popleft
-        stretch = self._stretches.latest
+        stretches, known = self._stretches, self._known
+        stretch = stretches.latest
         start, end, counts = stretch.start, stretch.end, stretch.counts
+        room = stretches.room()
         waiting = len(arrivals)
         for _ in range(waiting if most is None else min(waiting, most)):
             event_id, n, created = arrivals[0]
@@ -173,14 +175,18 @@ class PendingCounts:
                 ledger.dropped[self._closed_as] += n
             else:
                 if not is_latest:
-                    stretch = self._stretches.at(created, self._intervals)
+                    stretch = stretches.at(created, self._intervals)
                     start, end, counts = stretch.start, stretch.end, stretch.counts
                 if self._limit and event_id is not None:
                     self._note_towards_limit(event_id, n)
                 if event_id in counts:
                     counts[event_id] += n
+                elif room > 0 and event_id in known:
+                    stretches.add_cell(counts, event_id, n)
+                    room -= 1
                 else:
                     self._add_first(stretch, event_id, n)
+                    room -= 1
             # From the addition to here nothing is called.
             ledger.counted += n
             popleft()

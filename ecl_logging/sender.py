@@ -216,7 +216,7 @@ class Sender:
             group=self._group,
             source=self.source,
             number=self._confirmed.number + 1,
-            total=self._confirmed.total + events_in(frozen.counts),
+            total=self._confirmed.total + frozen.events,
             version=definition.version,
             start=frozen.start,
             intervals=frozen.intervals_among(definition.intervals),

@@ -144,6 +144,10 @@ class Stretches:
         self._max_cells = max(self._usual, most)
         self.is_full = self._cells >= self._max_cells
 
+    def room(self) -> int:
+        """For so many cells there is room as it is."""
+        return self._max_cells - self._cells
+
     def has_room(self) -> bool:
         """Whether one more cell has room. Merges stretches where that makes some."""
         if self._cells >= self._max_cells and not self.is_full:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -38,13 +39,18 @@ def read_views(
 
 
 def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    counts = bucket.cells if isinstance(bucket.cells, dict) else dict(bucket.cells)
-    # What somebody else wrote may be an empty ID.
-    own = {cell: counts.pop(cell) for cell in [cell for cell in counts if cell[:1] == "@"]}
-    for event_id in declared:
-        if event_id not in counts and event_id[:1] != "@":
-            counts[event_id] = 0
-    return View(bucket.start, counts if len(counts) > _MANY else _sorted(counts), _sorted(own))
+    counts = dict.fromkeys(declared, 0) | dict(bucket.cells)
+    cells = list(counts) if len(counts) > _MANY else sorted(counts)
+    if len(cells) > _MANY:
+        own = [cell for cell in cells if cell[:1] == "@"]
+    else:  # they stand together
+        first, end = bisect_left(cells, "@"), bisect_left(cells, "A")
+        own = cells[first:end]
+        counts = {cell: counts[cell] for cell in cells}
+    found = {cell: counts.pop(cell) for cell in own}
+    return View(
+        bucket.start, counts, {cell: n for cell, n in found.items() if cell in bucket.cells}
+    )
 
 
 def _sorted(counts: dict[str, int]) -> dict[str, int]:

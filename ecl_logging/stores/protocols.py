@@ -74,7 +74,8 @@ GAP = "gap"  # batches before this one are missing; nothing was written
 
 def events_in(counts: Mapping[str, int]) -> int:
     """How many events these cells stand for: all but notes such as `@invalid`."""
-    return sum(n for cell, n in counts.items() if cell[0] != "@" or cell == OTHER)
+    notes = [cell for cell in counts if cell[0] == "@" and cell != OTHER]
+    return sum(counts.values()) - sum(map(counts.__getitem__, notes))
 
 
 @dataclass(frozen=True, slots=True)
