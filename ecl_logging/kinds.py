@@ -12,7 +12,7 @@ from typing import Any
 from ecl_logging.event_ids import MAX_LENGTH
 from ecl_logging.fast_path import ABSENT, ROUTING
 from ecl_logging.fields import Record
-from ecl_logging.rules import Asked, Counted, Rules
+from ecl_logging.rules import Asked, Counted, Rules, is_own
 from ecl_logging.tallies import Table, Tallies
 
 __all__ = ["Kinds"]
@@ -67,6 +67,8 @@ class Kinds:
         """Remember that records such as this one count so, or did at this `age`."""
         if self._table.is_full or not self._rules.is_steady(record.name, record.levelno):
             return
+        if not self.asked.event and is_own(record.name):
+            return  # these count if they have an event, whatever it is
         path = self._path_of(record)
         events = self._events_of(counted)
         if path is None or events is None:
