@@ -86,6 +86,7 @@ class GroupCounter:
         self._period = self.config.sync_interval or sync_interval or _DEFAULT_SYNC_SECONDS
         self._limit = self.config.sync_limit or sync_limit
         self._pending.limit_to(self._limit)
+        self._flusher.tallies.forget_kinds()  # which have no fast path where there is a limit
         self._sender.note_period(self._period)
         self._begin()
 

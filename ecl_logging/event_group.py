@@ -10,13 +10,12 @@ from ecl_logging.counter import GroupCounter
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, text_of
-from ecl_logging.fast_path import Tally
 from ecl_logging.flusher import Flusher
 from ecl_logging.problems import shown
 from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.steps import united
-from ecl_logging.tallies import Tallies
+from ecl_logging.tallies import Table, Tallies
 from ecl_logging.views import CURRENT, LAST, read_views
 
 __all__ = ["DummyEventGroup", "EventGroup"]
@@ -39,9 +38,10 @@ class EventGroup:
 
     def _take_the_fast_path(self) -> None:
         """Put what counts IDs that have come before in the place of `log`."""
-        self._tallies: dict[str, Tally] = {}
-        carefully = partial(_log_carefully, self._counter, self._flusher.tallies, self._tallies)
-        fast = self._flusher.tallies.path.log_by_event(self._tallies, carefully)
+        tallies = self._flusher.tallies
+        known = Table(tallies, keys=1, most=_MAX_KNOWN)
+        carefully = partial(_log_carefully, self._counter, tallies, known)
+        fast = tallies.path.log_by_event(known.top, carefully)
         vars(self)["log"] = update_wrapper(fast, EventGroup.log)
 
     def log(self, event_id: object, count: object = 1) -> None:
@@ -167,16 +167,18 @@ class EventGroup:
 def _log_carefully(
     counter: GroupCounter,
     tallies: Tallies,
-    known: dict[str, Tally],
+    known: Table,
     event_id: object,
     count: object,
 ) -> None:
     """Count an event as it comes, and have the next of its ID take the fast path."""
+    age = known.age
     counter.arrive(event_id, count, time.time())
-    if type(event_id) is str and len(event_id) <= MAX_LENGTH and len(known) < _MAX_KNOWN:
-        tally = tallies.tally_of([(counter, event_id, 1)])
+    is_plain = type(event_id) is str and len(event_id) <= MAX_LENGTH
+    if is_plain and not known.is_full and not counter.has_limit:
+        tally = tallies.tally_of([(counter, event_id, 1)])  # type: ignore[list-item]
         if tally is not None:
-            known[event_id] = tally
+            known.remember([event_id], tally, age)
     tallies.look()
 
 

@@ -9,9 +9,10 @@ Why there is no lock
 `tally.n += 1` reads, adds and writes. CPython lets another thread run, and looks for signals,
 only where one of its functions is entered, where a loop turns, and when a call has returned.
 From the comparison of the times to the addition there is none of these: attributes of slots,
-cells, floats and ints. So nobody can see the path open, and count when it has been shut. They
-share a line, because a tracer may run between two. Where Python has no such lock, the path stays
-shut, and all is counted the careful way.
+cells, floats and ints. So nobody can see the path open, and count when it has been shut. What
+has to be asked by a call is asked before, such as whether the time is a float: another number
+may compare itself in Python. They share a line, because a tracer may run between two. Where
+Python has no such lock, the path stays shut, and all is counted the careful way.
 
 The path is open for one second of the clock at a time: where all buckets begin and end between
 two seconds, whoever collects the tallies after it was shut knows when their events were. Its two
@@ -156,7 +157,7 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                 if type(event) is str or (event is ABSENT and type(record.msg) is str):
                     tally = kinds[event]
                     created = record.created
-                    if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+                    if not filters and type(created) is float and start <= created < end: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - a kind that is new, or anything else
                 pass
             return carefully(record)
@@ -178,7 +179,7 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                 ):
                     tally = kinds[event]
                     created = record.created
-                    if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+                    if not filters and type(created) is float and start <= created < end: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             return carefully(record)
@@ -187,7 +188,7 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
 
     def handle_by_kind(kinds: Any, filters: list[Any], carefully: Handle, asked: Asked) -> Handle:
         by_logger, by_level, by_levelname = asked.logger, asked.level, asked.levelname
-        by_event = asked.event
+        by_event, is_routed = asked.event, asked.is_routed
 
         def handle(record: logging.LogRecord) -> bool:
             try:
@@ -204,9 +205,11 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                         event is not ABSENT or type(record.msg) is not str
                     ):
                         return carefully(record)
+                    if is_routed and not (type(record.msg) is str and is_unrouted(record.__dict__)):
+                        return carefully(record)
                     tally = tally[event]
                 created = record.created
-                if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+                if not filters and type(created) is float and start <= created < end: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             return carefully(record)
@@ -268,9 +271,10 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     ) -> Callable[..., None]:
         def log(event_id: object, count: object = 1) -> None:
             try:
-                tally = kinds[event_id]
-                now = time()
-                if start <= now < end and count is ONE and type(event_id) is str: tally.n += 1; return  # noqa: E501, E701, E702  # fmt: skip
+                if count is ONE and type(event_id) is str:
+                    tally = kinds[event_id]
+                    now = time()
+                    if start <= now < end: tally.n += 1; return  # noqa: E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             carefully(event_id, count)

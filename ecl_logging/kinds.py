@@ -12,8 +12,8 @@ from typing import Any
 from ecl_logging.event_ids import MAX_LENGTH
 from ecl_logging.fast_path import ABSENT, ROUTING
 from ecl_logging.fields import Record
-from ecl_logging.rules import Asked, Counted, Rules
-from ecl_logging.tallies import Tallies
+from ecl_logging.rules import Asked, Counted, Rules, is_own
+from ecl_logging.tallies import Table, Tallies
 
 __all__ = ["Kinds"]
 
@@ -32,16 +32,18 @@ class Kinds:
         self._rules = rules
         self._counters = counters
         self._tallies = tallies
-        # Nested: by logger, then level, name of the level, `event`, as far as they are asked for.
-        self.table: dict[object, Any] = {}
-        self._known = 0
-        if asked.is_routed:
-            tallies.tell_of_changes(self)
+        keys = asked.logger + asked.level + asked.levelname + asked.event
+        self._table = Table(tallies, keys=keys, most=_MAX_KINDS)
 
-    def forget(self) -> None:
-        """Work out anew what each kind counts."""
-        self.table.clear()
-        self._known = 0
+    @property
+    def table(self) -> dict[object, Any]:
+        """By logger, then level, name of the level, `event`, as far as they are asked for."""
+        return self._table.top
+
+    @property
+    def age(self) -> object:
+        """What `learn` is to be told, as it was before the record was counted."""
+        return self._table.age
 
     def below(self, logger: str, level: int, level_name: str) -> tuple[dict[object, Any], object]:
         """Return a part of the table and a key in it: for records of this logger and level.
@@ -59,27 +61,21 @@ class Kinds:
             if is_asked
         ]
         last = None if asked.event else keys.pop()
-        table = self.table
-        for key in keys:
-            table = table.setdefault(key, {})
-        return table, last
+        return self._table.below(keys), last
 
-    def learn(self, record: Record, counted: Sequence[Counted]) -> None:
-        """Remember that records such as this one count so."""
-        if self._known >= _MAX_KINDS or not self._rules.is_steady(record.name, record.levelno):
+    def learn(self, record: Record, counted: Sequence[Counted], age: object) -> None:
+        """Remember that records such as this one count so, or did at this `age`."""
+        if self._table.is_full or not self._rules.is_steady(record.name, record.levelno):
             return
+        if not self.asked.event and is_own(record.name):
+            return  # these count if they have an event, whatever it is
         path = self._path_of(record)
         events = self._events_of(counted)
         if path is None or events is None:
             return
         tally = self._tallies.tally_of(events)
         if tally is not None:
-            *above, last = path
-            table = self.table
-            for key in above:
-                table = table.setdefault(key, {})
-            table[last] = tally
-            self._known += 1
+            self._table.remember(path, tally, age)
 
     def _path_of(self, record: Any) -> list[object] | None:
         asked, path = self.asked, list[object]()

@@ -90,9 +90,10 @@ class RecordCounter:
 
     def count_and_learn(self, record: Record) -> None:
         """Count the record by the rules, and have those of its kind take the fast path."""
+        age = self.kinds.age if self.kinds is not None else None
         counted = self.count(record)
         if self.kinds is not None:
-            self.kinds.learn(record, counted)
+            self.kinds.learn(record, counted, age)
             if counted or not is_own(record.name):
                 self._tallies.look()
 

@@ -6,13 +6,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ecl_logging.fast_path import FastPath, Share, Tally, flushing_threads
 from ecl_logging.locks import Interrupted, do_alone, is_mine, unless_mine
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["Tallies"]
+__all__ = ["Table", "Tallies"]
 
 _MAX_TALLIES = 20_000
 
@@ -31,8 +31,51 @@ class _Flusher(Protocol):
     def be_running(self) -> bool: ...
 
 
-class _Forgetful(Protocol):
-    def forget(self) -> None: ...
+class Table:
+    """What takes the fast path: keys -> tally, in as many dicts in each other as there are keys.
+
+    Emptied when what they count may have changed. Thread safe.
+    """
+
+    def __init__(self, tallies: Tallies, *, keys: int, most: int) -> None:
+        """Of more than `most` tallies, the others are not remembered."""
+        self.top: dict[Any, Any] = {}
+        self.age = object()  # another one, when all has been forgotten
+        self._keys, self._most = keys, most
+        self._known = 0
+        tallies.tell_of_changes(self)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more will be remembered."""
+        return self._known >= self._most
+
+    def forget(self) -> None:
+        """Begin anew. Whoever has got hold of a dict has the one that will be filled again."""
+        self.age = object()  # first: what somebody has found out before is not put in any more
+        dicts = [self.top]
+        for _ in range(self._keys - 1):
+            dicts = [below for one in dicts for below in list(one.values())]
+        for one in dicts:
+            one.clear()
+        self._known = 0
+
+    def below(self, keys: Iterable[object]) -> dict[Any, Any]:
+        """Return the dict that these keys lead to."""
+        found = self.top
+        for key in keys:
+            found = found.setdefault(key, {})
+        return found
+
+    def remember(self, keys: Sequence[object], tally: Tally, age: object) -> None:
+        """Remember what was found out at this `age`."""
+        *above, last = keys
+        below = self.below(above)
+        if last in below or self.is_full:
+            return
+        if self.age is age:
+            below[last] = tally  # nobody comes in between, and forgets
+            self._known += 1
 
 
 class Tallies:
@@ -47,7 +90,7 @@ class Tallies:
         self._flusher = flusher
         self.path = FastPath(flusher)
         self._tallies: dict[tuple[tuple[object, str, int], ...], Tally] = {}
-        self._tables: WeakRefs[_Forgetful] = WeakRefs()
+        self._tables: WeakRefs[Table] = WeakRefs()
         self._second = 0  # in which the path was open last
         self._lock = threading.RLock()
 
@@ -55,7 +98,7 @@ class Tallies:
         """Start with nothing, as a forked child does. Only assigns."""
         self.path.shut()
         self._lock = threading.RLock()
-        for tally in self._tallies.values():
+        for tally in list(self._tallies.values()):
             for share in tally.shares:
                 share.given = tally.n
 
@@ -80,12 +123,15 @@ class Tallies:
             self._tallies[key] = Tally(Share(*event) for event in key)
         return self._tallies.get(key)
 
-    def tell_of_changes(self, table: _Forgetful) -> None:
-        """Have `table.forget` called when what records count may have changed."""
+    def tell_of_changes(self, table: Table) -> None:
+        """Have `table.forget` called when what is in it may have changed."""
         self._tables.add(table)
 
     def forget_kinds(self) -> None:
-        """The IDs that a group knows have changed, by which records find their groups."""
+        """What records count, or which may take the fast path, is to be found out anew.
+
+        The IDs that a group knows have changed, by which records find their groups; or its limit.
+        """
         for table in self._tables.alive():
             table.forget()
 
@@ -99,11 +145,13 @@ class Tallies:
     def _harvest(self) -> None:
         self.path.shut()
         second = self._second
-        for tally in self._tallies.values():
+        # A signal handler may fork, and its child come back here: to tallies that it has added to,
+        # and that `reset` has seen to.
+        for tally in list(self._tallies.values()):
             n = tally.n
             for share in tally.shares:
                 new = n - share.given
-                if new:
+                if new > 0:
                     arrivals = share.counter.arrivals
                     arrivals += ((share.event_id, new * share.each, second),)
                     share.given = n

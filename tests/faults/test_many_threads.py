@@ -1,0 +1,80 @@
+"""Many threads on one handler, whose fast path is open for a moment at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from ecl_logging.fast_path import FastPath, shut_fast_paths
+from tests.faults.logging_threads import LoggingThreads
+
+SECONDS = 2.2  # so that a second turns twice
+
+
+def add_up(threads: LoggingThreads) -> None:
+    telemetry = threads.ecl.telemetry()
+    dropped = sum(telemetry["dropped"].values())
+    assert telemetry["counted"] == telemetry["applied"] + telemetry["pending"] + dropped
+
+
+def log_through_disturbances() -> LoggingThreads:
+    threads = LoggingThreads()
+    with threads.running():
+        threads.disturb(
+            SECONDS, threads.ecl.flush, shut_fast_paths, lambda: add_up(threads), shut_fast_paths
+        )
+    threads.ecl.close()
+    return threads
+
+
+def test_eight_threads_on_one_handler_lose_nothing() -> None:
+    threads = log_through_disturbances()
+
+    noted = threads.noted
+    assert threads.sent() == noted
+    assert len({second for second, _ in noted}) > 2
+    assert threads.carefully < 0.5 * noted.total(), "the fast path was hardly open"
+    assert threads.ecl.telemetry()["counted"] == noted.total()
+
+
+def test_threads_that_log_through_the_end_of_counting_lose_nothing_unseen() -> None:
+    threads = LoggingThreads()
+    with threads.running():
+        time.sleep(0.3)
+        threads.ecl.close()
+        time.sleep(0.1)
+
+    telemetry = threads.ecl.telemetry()
+    closed = telemetry["dropped"]["closed"]
+    assert threads.sent().total() + closed == threads.noted.total() == telemetry["counted"]
+    assert closed > 0
+    assert threads.sent() <= threads.noted
+
+
+def with_a_call(kinds: Any, path: FastPath, carefully: Any) -> Any:
+    """Return what handles a record as the fast path does, but lets others come in between."""
+
+    def handle(record: Any) -> bool:
+        tally = kinds.get(record.event)
+        if tally is not None and path.is_open_at(record.created):
+            time.sleep(0)
+            tally.n += 1
+            return True
+        return bool(carefully(record))
+
+    return handle
+
+
+def test_a_fast_path_in_which_others_can_come_between_would_count_wrongly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        FastPath,
+        "handle_by",
+        lambda self, _asked, kinds, _filters, carefully: with_a_call(kinds, self, carefully),
+    )
+    threads = log_through_disturbances()
+
+    assert threads.sent() != threads.noted
