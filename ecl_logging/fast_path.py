@@ -185,12 +185,20 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
 
         return handle
 
-    def handle_by_kind(kinds: Any, filters: list[Any], carefully: Handle, asked: Asked) -> Handle:
+    def handle_by_kind(  # noqa: C901 - a call would cost as much
+        kinds: Any, filters: list[Any], carefully: Handle, asked: Asked
+    ) -> Handle:
         by_logger, by_level, by_levelname = asked.logger, asked.level, asked.levelname
-        by_event = asked.event
+        by_event, is_routed = asked.event, asked.is_routed
 
-        def handle(record: logging.LogRecord) -> bool:
+        def handle(record: logging.LogRecord) -> bool:  # noqa: C901 - as above
             try:
+                if is_routed:
+                    extras = record.__dict__
+                    if "event_count" in extras or "event_group" in extras:
+                        return carefully(record)
+                    if type(extras["msg"]) is not str:  # a mapping, that could have these
+                        return carefully(record)
                 tally = kinds
                 if by_logger:
                     tally = tally[record.name]
@@ -223,7 +231,10 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     ) -> Shortcut:
         level, cache, forget = seen.level, seen.logger._cache, seen.forget  # type: ignore[attr-defined]
         as_is, as_was, above = seen.as_is, seen.as_was, tuple(seen.above)
-        names, level_name = _OF_LOGGING["_levelToName"], seen.level_name
+        names = _OF_LOGGING["_levelToName"]
+        level_name = names.get(level)  # None where logging has to make one up
+        kind = type(seen.logger)
+        call, make = seen.methods["callHandlers"], seen.methods["makeRecord"]
         by_event, by_levelname, is_routed = asked.event, asked.levelname, asked.is_routed
 
         def count(message: object, extra: Any) -> bool:  # noqa: C901 - a call would cost as much
@@ -233,6 +244,8 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                 as_is != as_was
                 or handler.level > level
                 or handler._filters
+                or kind.callHandlers is not call
+                or kind.makeRecord is not make
                 or _OF_LOGGING["_logRecordFactory"] is not LogRecord
                 or (by_levelname and names.get(level) != level_name)
             ):

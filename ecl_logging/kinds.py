@@ -12,8 +12,9 @@ from typing import Any
 from ecl_logging.event_ids import MAX_LENGTH
 from ecl_logging.fast_path import ABSENT, ROUTING
 from ecl_logging.fields import Record
-from ecl_logging.rules import Asked, Counted, Rules
+from ecl_logging.rules import Asked, Counted, Rules, is_own
 from ecl_logging.tallies import Tallies
+from ecl_logging.unbuilt import forget_shortcuts
 
 __all__ = ["Kinds"]
 
@@ -35,13 +36,19 @@ class Kinds:
         # Nested: by logger, then level, name of the level, `event`, as far as they are asked for.
         self.table: dict[object, Any] = {}
         self._known = 0
+        self.times_forgotten = 0
         if asked.is_routed:
             tallies.tell_of_changes(self)
 
     def forget(self) -> None:
         """Work out anew what each kind counts."""
-        self.table.clear()
+        self.times_forgotten += 1
+        tables = [self.table]
+        for table in tables:
+            tables += [part for part in list(table.values()) if type(part) is dict]
+            table.clear()  # each, because shortcuts have parts of their own
         self._known = 0
+        forget_shortcuts()  # which would not find what is learned from here on
 
     def below(self, logger: str, level: int, level_name: str) -> tuple[dict[object, Any], object]:
         """Return a part of the table and a key in it: for records of this logger and level.
@@ -64,10 +71,15 @@ class Kinds:
             table = table.setdefault(key, {})
         return table, last
 
-    def learn(self, record: Record, counted: Sequence[Counted]) -> None:
-        """Remember that records such as this one count so."""
+    def learn(self, record: Record, counted: Sequence[Counted], times_forgotten: int) -> None:
+        """Remember that records such as this one count so.
+
+        `times_forgotten`: as it was before that was worked out.
+        """
         if self._known >= _MAX_KINDS or not self._rules.is_steady(record.name, record.levelno):
             return
+        if is_own(str(record.name)):
+            return  # they count where a program has given them an event
         path = self._path_of(record)
         events = self._events_of(counted)
         if path is None or events is None:
@@ -80,6 +92,8 @@ class Kinds:
                 table = table.setdefault(key, {})
             table[last] = tally
             self._known += 1
+        if self.times_forgotten != times_forgotten:
+            self.forget()  # it was worked out by what holds no more
 
     def _path_of(self, record: Any) -> list[object] | None:
         asked, path = self.asked, list[object]()
@@ -97,7 +111,7 @@ class Kinds:
         if asked.event:
             event = attributes.get("event", ABSENT)
             is_plain = type(event) is str or (event is ABSENT and type(record.msg) is str)
-            if not is_plain or (asked.is_routed and not ROUTING.isdisjoint(attributes)):
+            if not is_plain or (asked.is_routed and _may_be_routed(record)):
                 return None
             path.append(event)
         return path
@@ -113,3 +127,8 @@ class Kinds:
                 return None  # it has to be seen at once that an ID has reached it
             events.append((counter, event_id, n))
         return events  # type: ignore[return-value]
+
+
+def _may_be_routed(record: Any) -> bool:
+    """Whether it may say itself how much it counts and where; a message that is a mapping can."""
+    return type(record.msg) is not str or not ROUTING.isdisjoint(record.__dict__)

@@ -90,10 +90,12 @@ class RecordCounter:
 
     def count_and_learn(self, record: Record) -> None:
         """Count the record by the rules, and have those of its kind take the fast path."""
+        kinds = self.kinds
+        times_forgotten = kinds.times_forgotten if kinds is not None else 0
         counted = self.count(record)
-        if self.kinds is not None:
-            self.kinds.learn(record, counted)
-            if counted or not is_own(record.name):
+        if kinds is not None:
+            kinds.learn(record, counted, times_forgotten)
+            if counted or not is_own(str(record.name)):
                 self._tallies.look()
 
     def handle_by_kind(
