@@ -9,10 +9,10 @@ Why there is no lock
 `tally.n += 1` reads, adds and writes. CPython lets another thread run, and looks for signals,
 only where one of its functions is entered, where a loop turns, and when a call has returned.
 From the comparison of the times to the addition there is none of these: attributes of slots,
-cells, floats and ints. So nobody can see the path open, and count when it has been shut. What
-has to be asked by a call is asked before, such as whether the time is a float: another number
-may compare itself in Python. They share a line, because a tracer may run between two. Where
-Python has no such lock, the path stays shut, and all is counted the careful way.
+cells, floats and ints. So nobody can see the path open, and count when it has been shut. They
+share a line, because a tracer may run between two. Where Python has no such lock, the path stays
+shut, and all is counted the careful way. (A time of a class that compares itself in Python can
+come into a second that it does not lie in; such a time lies anywhere.)
 
 The path is open for one second of the clock at a time: where all buckets begin and end between
 two seconds, whoever collects the tallies after it was shut knows when their events were. Its two
@@ -28,18 +28,35 @@ from collections.abc import Callable, Iterable, Mapping
 from time import time
 from typing import Any, Final, Protocol
 
+from ecl_logging.fields import NamedByFilter
 from ecl_logging.unbuilt import RESERVED, Seen, Shortcut
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["ABSENT", "ONE", "FastPath", "Tally", "flushing_threads", "shut_fast_paths"]
+__all__ = [
+    "ABSENT",
+    "ROUTING",
+    "FastPath",
+    "Share",
+    "Tally",
+    "flushing_threads",
+    "mind_names",
+    "shut_fast_paths",
+]
 
-ABSENT: Final = object()
+
+class _Absent(dict[str, str]):
+    """False, which is found out without a call, and like nothing else."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+
+ABSENT: Final = _Absent()
 """Stands in a table of kinds for the `event` of a record that has none."""
 
 ROUTING: Final = frozenset({"event_count", "event_group"})
 """The extras by which an event finds its group and count where there are no rules."""
 
-ONE: Final = 1  # of which CPython has one, so that `True is ONE` is false
 LogRecord = logging.LogRecord
 _OF_LOGGING = vars(logging)
 is_free, is_unrouted = RESERVED.isdisjoint, ROUTING.isdisjoint
@@ -100,7 +117,9 @@ class FastPath:
     open_at: Callable[[float], None]
     shut: Callable[[], None]
     is_open_at: Callable[[float], bool]
+    mind_names: Callable[[], None]
     handle_by_event: Callable[..., Handle]
+    handle_routed: Callable[..., Handle]
     handle_by_kind: Callable[..., Handle]
     count_unbuilt: Callable[..., Shortcut]
     log_by_event: Callable[..., Callable[..., None]]
@@ -109,17 +128,21 @@ class FastPath:
         """`life`: once it `is_ending`, the path stays shut."""
         vars(self).update(_functions_of_one_path(life))
         _paths.add(self)
+        if _naming:
+            self.mind_names()
 
     def handle_by(
         self, asked: Asked, kinds: Mapping[Any, Any], filters: list[Any], carefully: Handle
     ) -> Handle:
         """Return a handler's `handle`: it finds the tally in `kinds`, or goes `carefully`."""
         if asked.event and not (asked.logger or asked.level or asked.levelname):
-            return self.handle_by_event(kinds, filters, carefully, is_routed=asked.is_routed)
+            by_event = self.handle_routed if asked.is_routed else self.handle_by_event
+            return by_event(kinds, filters, carefully)
         return self.handle_by_kind(kinds, filters, carefully, asked)
 
 
 _paths: WeakRefs[FastPath] = WeakRefs()
+_naming: list[bool] = []  # not empty when something has begun to name events
 
 
 def shut_fast_paths() -> None:
@@ -128,10 +151,18 @@ def shut_fast_paths() -> None:
         path.shut()
 
 
+def mind_names() -> None:
+    """From here on an event may be the name that a filter has given: it is no kind's event."""
+    _naming.append(True)
+    for path in _paths.alive():
+        path.mind_names()
+
+
 def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     life: Ending,
 ) -> dict[str, Callable[..., Any]]:
     start, end = _SHUT
+    has_names = False
 
     def open_at(second: float) -> None:
         """Count what comes from this second; not while anybody flushes, nor at the end."""
@@ -145,19 +176,23 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     def is_open_at(moment: float) -> bool:
         return start <= moment < end
 
-    def handle_by_event(
-        kinds: Mapping[object, Tally], filters: list[Any], carefully: Handle, *, is_routed: bool
-    ) -> Handle:
-        if is_routed:
-            return handle_routed(kinds, filters, carefully)
+    def mind_names() -> None:
+        nonlocal has_names
+        has_names = True
 
+    def handle_by_event(
+        kinds: Mapping[object, Tally], filters: list[Any], carefully: Handle
+    ) -> Handle:
         def handle(record: logging.LogRecord) -> bool:
             try:
                 event = getattr(record, "event", ABSENT)
-                if type(event) is str or (event is ABSENT and type(record.msg) is str):
-                    tally = kinds[event]
-                    created = record.created
-                    if not filters and type(created) is float and start <= created < end: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
+                if not event and (event is not ABSENT or type(record.msg) is not str):
+                    return carefully(record)
+                if has_names and type(event) is NamedByFilter:
+                    return carefully(record)
+                tally = kinds[event]
+                created = record.created
+                if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - a kind that is new, or anything else
                 pass
             return carefully(record)
@@ -170,23 +205,23 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         def handle(record: logging.LogRecord) -> bool:
             try:
                 event = getattr(record, "event", ABSENT)
+                if not event and (event is not ABSENT or type(record.msg) is not str):
+                    return carefully(record)
+                if has_names and type(event) is NamedByFilter:
+                    return carefully(record)
+                tally = kinds[event]
                 extras = record.__dict__
-                if (
-                    "event_count" not in extras
-                    and "event_group" not in extras
-                    and type(extras["msg"]) is str  # no mapping, that could have these
-                    and (type(event) is str or event is ABSENT)
-                ):
-                    tally = kinds[event]
-                    created = record.created
-                    if not filters and type(created) is float and start <= created < end: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
+                created = extras["created"]
+                if start <= created < end and "event_count" not in extras and "event_group" not in extras and not filters: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             return carefully(record)
 
         return handle
 
-    def handle_by_kind(kinds: Any, filters: list[Any], carefully: Handle, asked: Asked) -> Handle:
+    def handle_by_kind(  # noqa: C901 - a call would cost as much
+        kinds: Any, filters: list[Any], carefully: Handle, asked: Asked
+    ) -> Handle:
         by_logger, by_level, by_levelname = asked.logger, asked.level, asked.levelname
         by_event, is_routed = asked.event, asked.is_routed
 
@@ -201,15 +236,15 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                     tally = tally[record.levelname]
                 if by_event:
                     event = getattr(record, "event", ABSENT)
-                    if type(event) is not str and (
-                        event is not ABSENT or type(record.msg) is not str
-                    ):
+                    if not event and (event is not ABSENT or type(record.msg) is not str):
                         return carefully(record)
-                    if is_routed and not (type(record.msg) is str and is_unrouted(record.__dict__)):
+                    if has_names and type(event) is NamedByFilter:
+                        return carefully(record)
+                    if is_routed and not is_unrouted(record.__dict__):
                         return carefully(record)
                     tally = tally[event]
                 created = record.created
-                if not filters and type(created) is float and start <= created < end: tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
+                if start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             return carefully(record)
@@ -226,16 +261,22 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     ) -> Shortcut:
         level, cache, forget = seen.level, seen.logger._cache, seen.forget  # type: ignore[attr-defined]
         as_is, as_was, above = seen.as_is, seen.as_was, tuple(seen.above)
-        names, level_name = _OF_LOGGING["_levelToName"], seen.level_name
+        names = _OF_LOGGING["_levelToName"]
+        level_name = names.get(level)  # None where logging has to make one up
         by_event, by_levelname, is_routed = asked.event, asked.levelname, asked.is_routed
+        kind, (call, make) = type(seen.logger), seen.methods
 
-        def count(message: object, extra: Any) -> bool:  # noqa: C901 - a call would cost as much
-            if not cache.get(level):
+        def count(message: object, extra: Any) -> bool:  # noqa: C901, PLR0912 - as above
+            try:
+                if not cache[level]:
+                    return False
+            except KeyError:  # logging has to find out anew
                 return False
             if (
                 as_is != as_was
                 or handler.level > level
-                or handler._filters
+                or kind.callHandlers is not call  # tools put theirs in their place
+                or kind.makeRecord is not make
                 or _OF_LOGGING["_logRecordFactory"] is not LogRecord
                 or (by_levelname and names.get(level) != level_name)
             ):
@@ -245,17 +286,19 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                 if other.level <= level:
                     forget()
                     return False
-            if extra is None:
-                event = ABSENT
-            elif type(extra) is dict and is_free(extra):
-                event = extra.get("event", ABSENT)
-            else:
-                return False
             try:
-                is_plain = type(event) is str or (event is ABSENT and type(message) is str)
-                if is_routed and is_plain:
-                    is_plain = type(message) is str and (extra is None or is_unrouted(extra))
-                if is_plain:
+                event: Any = ABSENT
+                if extra is not None:
+                    if type(extra) is not dict:
+                        return False
+                    if "event" in extra:
+                        event = extra["event"]
+                    if len(extra) > 1 or event is ABSENT:
+                        if not is_free(extra):
+                            return False
+                        if is_routed and not is_unrouted(extra):
+                            event = None
+                if type(message) is str and (type(event) is str or event is ABSENT):
                     tally = kinds[event if by_event else key]
                     now = time()
                     if start <= now < end: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
@@ -269,12 +312,13 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     def log_by_event(
         kinds: Mapping[object, Tally], carefully: Callable[..., None]
     ) -> Callable[..., None]:
+        one = 1  # CPython has one of it, so that True is another
+
         def log(event_id: object, count: object = 1) -> None:
             try:
-                if count is ONE and type(event_id) is str:
-                    tally = kinds[event_id]
-                    now = time()
-                    if start <= now < end: tally.n += 1; return  # noqa: E701, E702  # fmt: skip
+                tally = kinds[event_id]
+                now = time()
+                if start <= now < end and count is one: tally.n += 1; return  # noqa: E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             carefully(event_id, count)
@@ -285,7 +329,9 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         "open_at": open_at,
         "shut": shut,
         "is_open_at": is_open_at,
+        "mind_names": mind_names,
         "handle_by_event": handle_by_event,
+        "handle_routed": handle_routed,
         "handle_by_kind": handle_by_kind,
         "count_unbuilt": count_unbuilt,
         "log_by_event": log_by_event,

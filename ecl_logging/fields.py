@@ -69,16 +69,18 @@ class Fields:
             return MISSING if value is None else value
         if name == "message":
             return self.message()  # not the attribute that a formatter may have left, or not
-        if name in self._attributes:
-            value = self._attributes[name]
-            if type(value) is not NamedByFilter:
-                return value
-            if value.before is not MISSING:
-                return value.before
+        value = self.set_by_program(name)
+        if value is not MISSING:
+            return value
         message = self._record.msg
         if isinstance(message, Mapping) and name in message:
             return message[name]
         return MISSING
+
+    def set_by_program(self, name: str) -> object:
+        """Return an attribute as the program has set it, or MISSING."""
+        value = self._attributes.get(name, MISSING)
+        return value.before if type(value) is NamedByFilter else value
 
     def named_by_filter(self, name: str) -> object:
         """Return what a filter has put there, or MISSING."""
@@ -87,6 +89,8 @@ class Fields:
 
     def is_sentence(self, value: object) -> bool:
         """Whether `value` is the sentence of a structlog event: an ID only where it is declared."""
+        if self._attributes.get("event", MISSING) is value:
+            return False
         message = self._record.msg
         return isinstance(message, Mapping) and message.get("event") is value
 

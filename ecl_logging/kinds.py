@@ -67,7 +67,7 @@ class Kinds:
         """Remember that records such as this one count so, or did at this `age`."""
         if self._table.is_full or not self._rules.is_steady(record.name, record.levelno):
             return
-        if not self.asked.event and is_own(record.name):
+        if not self.asked.event and is_own(str(record.name)):
             return  # these count if they have an event, whatever it is
         path = self._path_of(record)
         events = self._events_of(counted)

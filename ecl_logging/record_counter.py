@@ -94,7 +94,7 @@ class RecordCounter:
         counted = self.count(record)
         if self.kinds is not None:
             self.kinds.learn(record, counted, age)
-            if counted or not is_own(record.name):
+            if counted or not is_own(str(record.name)):
                 self._tallies.look()
 
     def handle_by_kind(

@@ -316,12 +316,16 @@ class _Route:
 
     def counted_by(self, record: Record) -> Iterator[Counted]:
         fields = Fields(record)
-        event_id, named = fields.get("event"), fields.get("event_group")
+        event_id = fields.set_by_program("event")
+        # Where the event is, there its group and count are, too.
+        get = fields.get if event_id is MISSING else fields.set_by_program
+        if event_id is MISSING:
+            event_id = get("event")
+        named, count = get("event_group"), get("event_count")
         if event_id is MISSING:
             event_id, named = fields.named_by_filter("event"), fields.named_by_filter("event_group")
         if event_id is MISSING:
             return
-        count = fields.get("event_count")
         n = 1 if count is MISSING else count
         if named is MISSING or named is None:
             otherwise = self._auto if fields.is_sentence(event_id) else self._fallback

@@ -1,10 +1,11 @@
 """Records that are counted without being built, where nobody but a counter would take them.
 
 While a handler with `count_only` is open, six methods of `logging.Logger` look for a shortcut
-first. A shortcut is for one logger and one level. It stands for all that was found out about
-them: which handlers there are from the logger up to where records stop, that one of them counts
-only, and that the others would pass the record over. What can change without notice - handlers
-and filters in their lists, levels of handlers, the factory of records - it looks at anew each time;
+first. A shortcut is for one logger and one level. It stands for all that was found out about them:
+which handlers there are from the logger up to where records stop, that one of them counts only, and
+that the others would pass the record over. What can change without notice - handlers and filters in
+their lists, levels of handlers, the factory of records - it looks at anew each time; so it does
+with what tools of observation put in the place of `Logger.callHandlers` and `Logger.makeRecord`;
 what is set on a logger is noticed, and ends all shortcuts; and after some seconds they end by
 themselves, so that whatever else is found out is found out then. Where there is no shortcut, and
 wherever one does not apply, the method does what it always did.
@@ -12,18 +13,29 @@ wherever one does not apply, the method does what it always did.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
 import weakref
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Protocol
 
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["KNOWN", "RESERVED", "Seen", "Shortcut", "Unbuilt", "count_unbuilt", "end_counting"]
+__all__ = [
+    "KNOWN",
+    "RESERVED",
+    "Seen",
+    "Shortcut",
+    "Unbuilt",
+    "count_unbuilt",
+    "end_counting",
+    "forget_shortcuts",
+]
 
-RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+RESERVED = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime"}
 """Names that `extra` must not have: then the ordinary way raises, as it should."""
 
 KNOWN = frozenset({"name", "levelno", "levelname"})
@@ -44,6 +56,9 @@ _ORDINARY = {
         "makeRecord",
     )
 }
+_DATA = ("_cache", "disabled", "filters", "handlers", "name", "parent", "propagate")
+_METHODS = (*_ORDINARY, *_LEVELS, "log")
+_FILE = logging.getLevelName.__code__.co_filename
 _HARMLESS_AND_EXTRA = frozenset({"exc_info", "stack_info", "extra"})
 
 Shortcut = Callable[[object, object], bool]
@@ -93,7 +108,8 @@ class Seen:
         self.as_is: list[list[Any]] = []  # lists of handlers and filters,
         self.as_was: list[list[Any]] = []  # and what was in them
         self.until = time.time() + _LASTS
-        self.forget = _forget
+        self.forget = forget_shortcuts
+        self.methods = _ORDINARY["callHandlers"], _ORDINARY["makeRecord"]
         self.level_name = logging.getLevelName(level)
 
     def has_changed(self) -> bool:
@@ -115,13 +131,18 @@ class Seen:
 
     def ordinary(self, message: object, extra: object) -> bool:
         """The shortcut where there is none: look again after a time."""
+        self.end_in_time()
+        return False
+
+    def end_in_time(self) -> None:
+        """End all shortcuts where this one is old."""
         if time.time() >= self.until:
             self.forget()
-        return False
 
     def disabled(self, message: object, extra: object) -> bool:
         """The shortcut where nothing is logged: look again when logging has to do so itself."""
-        if self.logger._cache.get(self.level, True):  # type: ignore[attr-defined]
+        # A logger that is disabled as a whole has nothing there; it tells when that ends.
+        if not self.logger.disabled and self.logger._cache.get(self.level, True):  # type: ignore[attr-defined]
             self.forget()
         return False
 
@@ -131,7 +152,7 @@ _put_in: dict[str, Callable[..., Any]] = {}
 _shortcuts: dict[logging.Logger, dict[int, Shortcut | None]] = {}
 
 
-def _forget() -> None:
+def forget_shortcuts() -> None:
     """End all shortcuts. Not emptied but replaced: who is making one puts it into the old."""
     global _shortcuts  # noqa: PLW0603 - logging is one for the process, and so is this
     _shortcuts = {}
@@ -149,7 +170,7 @@ def count_unbuilt(handler: _CountsOnly) -> weakref.ref[_CountsOnly]:
             _put_in.update(log=_shortened_log(), __setattr__=_set_and_forget)
             for name, function in _put_in.items():
                 setattr(_LOGGER, name, function)
-    _forget()
+    forget_shortcuts()
     return ref
 
 
@@ -157,12 +178,13 @@ def end_counting(ref: weakref.ref[_CountsOnly]) -> None:
     """Leave all as it was, where that was the last of such handlers."""
     with logging._lock:  # type: ignore[attr-defined]
         _counting.discard(ref)
-        if not _counting.alive():
-            _take_out()
-    _forget()
+        _take_out_unless_used()
+    forget_shortcuts()
 
 
-def _take_out() -> None:
+def _take_out_unless_used() -> None:
+    if _counting.alive():
+        return
     for name, function in _put_in.items():
         # What somebody has put around ours since stays, and does what it always did.
         if vars(_LOGGER).get(name) is function:
@@ -175,23 +197,30 @@ def _take_out() -> None:
 
 def _is_as_it_was() -> bool:
     """Whether all that matters here are methods of the standard library."""
-    methods = [getattr(_LOGGER, name) for name in (*_ORDINARY, *_LEVELS, "log")]
-    files = {getattr(method, "__code__", _found.__code__).co_filename for method in methods}
-    return files == {logging.getLevelName.__code__.co_filename} and (
-        _LOGGER.__setattr__ is object.__setattr__
+    methods = [_LOGGER.__dict__.get(name, getattr(_LOGGER, name)) for name in _METHODS]
+    return _LOGGER.__setattr__ is object.__setattr__ and all(
+        # By type(), because a wrapper can say that it has the code of what it wraps.
+        type(method) is FunctionType and method.__code__.co_filename == _FILE
+        for method in methods
     )
+
+
+def _ordinary(name: str) -> Callable[..., None]:
+    method = vars(_LOGGER)[name]
+    # Ours where somebody has put back what was put in for a handler that is closed by now.
+    return method.__wrapped__ if method.__globals__ is globals() else method  # type: ignore[no-any-return]
 
 
 # --- what is put in
 
 
 def _shortened(name: str, level: int) -> Callable[..., None]:
-    ordinary = vars(_LOGGER)[name]
+    ordinary = _ordinary(name)
 
     def method(self: logging.Logger, msg: object, *args: object, **kwargs: Any) -> None:
         try:
             shortcut = _shortcuts[self][level]
-        except KeyError:
+        except (KeyError, TypeError):
             shortcut = _look(self, level)
         if shortcut is not None:
             if not kwargs:
@@ -205,13 +234,13 @@ def _shortened(name: str, level: int) -> Callable[..., None]:
 
 
 def _shortened_log() -> Callable[..., None]:
-    ordinary = vars(_LOGGER)["log"]
+    ordinary = _ordinary("log")
 
     def log(self: logging.Logger, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         if type(level) is int and kwargs.keys() <= _HARMLESS_AND_EXTRA:
             try:
                 shortcut = _shortcuts[self][level]
-            except KeyError:
+            except (KeyError, TypeError):
                 shortcut = _look(self, level)
             if shortcut is not None and shortcut(msg, kwargs.get("extra")):
                 return
@@ -230,7 +259,7 @@ def _passed_over(method: Callable[..., None], ordinary: Callable[..., None]) -> 
 
 def _set_and_forget(self: logging.Logger, name: str, value: object) -> None:
     super(_LOGGER, self).__setattr__(name, value)
-    _forget()
+    forget_shortcuts()
 
 
 # --- looking for a shortcut
@@ -238,11 +267,14 @@ def _set_and_forget(self: logging.Logger, name: str, value: object) -> None:
 
 def _look(logger: logging.Logger, level: int) -> Shortcut | None:
     shortcuts = _shortcuts  # before anything is looked at: what changes meanwhile replaces it
+    if not _put_in:
+        return None  # who wraps our methods has kept them
     try:
         found = _found(logger, level)
     except Exception:  # noqa: BLE001 - what is odd about it, the ordinary way will find
         found = None
-    shortcuts.setdefault(logger, {})[level] = found
+    with contextlib.suppress(TypeError):  # a class of loggers that cannot be kept in tables
+        shortcuts.setdefault(logger, {})[level] = found
     return found
 
 
@@ -255,7 +287,7 @@ def _found(logger: logging.Logger, level: int) -> Shortcut | None:
     counting = _counting.alive()
     if not counting:  # it was dropped, and never closed
         with logging._lock:  # type: ignore[attr-defined]
-            _take_out()
+            _take_out_unless_used()
         return None
     counter = _only_counter(seen, counting)
     return (counter and counter._shortcut(seen)) or seen.ordinary
@@ -268,6 +300,8 @@ def _only_counter(seen: Seen, counting: list[_CountsOnly]) -> _CountsOnly | None
     counter = None
     at: logging.Logger | None = seen.logger
     while at is not None:
+        if not _tells_of_changes(at):
+            return None
         for handler in seen.look_into(at.handlers):
             if handler.level > seen.level:
                 seen.above.append(handler)
@@ -282,7 +316,17 @@ def _only_counter(seen: Seen, counting: list[_CountsOnly]) -> _CountsOnly | None
 def _is_ordinary(logger: logging.Logger) -> bool:
     """Whether a record goes from the logger to handlers in the ways of the standard library."""
     kind, own = type(logger), vars(logger)
-    return kind.__setattr__ is _set_and_forget and all(
+    return _tells_of_changes(logger) and all(
         getattr(kind, name, None) is function and name not in own
         for name, function in _ORDINARY.items()
+    )
+
+
+def _tells_of_changes(logger: logging.Logger) -> bool:
+    """Whether what is set on the logger is noticed, and what it has is what was set."""
+    kind = type(logger)
+    return (
+        kind.__setattr__ is _set_and_forget
+        and kind.__getattribute__ is object.__getattribute__
+        and not any(hasattr(kind, name) for name in _DATA)
     )

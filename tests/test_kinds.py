@@ -92,7 +92,7 @@ def test_records_that_name_group_or_count_are_not_taken_for_their_kind(make, unm
     handle(handler, {"event": "a", "event_count": 10}, {"event": "b", "event_group": "g"})
     handle(handler, {"msg": {"event_count": 3}, "event": "a"})
 
-    assert counts(handler, "h") == {"a": 2 + 20 + 6}
+    assert counts(handler, "h") == {"a": 2 + 20 + 2}
     rest = {} if unmatched is None else {"rest": 2}
     assert counts(handler) == {"b": 4} | rest
 

@@ -33,6 +33,8 @@ class CountingHandler(logging.Handler):
 
     only_counts = True  # shows no record to anybody; see `notices`
     is_closed = False
+    _has_own_ways = False  # not those of the class
+    _counts_unbuilt: weakref.ref[Any] | None = None
     _asked: tuple[object, ...] | None = None  # what count_logs made it of
 
     def __init__(  # noqa: PLR0913 - one argument for each thing that YAML can say
@@ -100,6 +102,22 @@ class CountingHandler(logging.Handler):
     def filters(self, filters: list[Any]) -> None:
         self._filters = filters
         self._take_the_fast_path()
+        self._forget_shortcuts()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; what somebody sets in the place of our methods is what is called."""
+        super().__setattr__(name, value)
+        if name in _OWN_WAYS:
+            self._has_own_ways = True
+            if name != "handle":
+                vars(self).pop("handle", None)
+            self._forget_shortcuts()
+
+    def _forget_shortcuts(self) -> None:
+        if self._counts_unbuilt is not None:
+            from ecl_logging.unbuilt import forget_shortcuts
+
+            forget_shortcuts()
 
     def _take_the_fast_path(self) -> None:
         """Put what is made for these filters and rules in the place of `handle`.
@@ -117,11 +135,13 @@ class CountingHandler(logging.Handler):
         vars(self)["handle"] = self._counter.handle_by_kind(self._filters, carefully)
 
     def _is_plain(self) -> bool:
-        return all(getattr(type(self), name) is own for name, own in _OWN_WAYS.items())
+        return not self._has_own_ways and all(
+            getattr(type(self), name) is own for name, own in _OWN_WAYS.items()
+        )
 
     def _shortcut(self, seen: Seen) -> Shortcut | None:
         """Return what counts with no record; see `unbuilt`."""
-        if self.is_closed or not self._is_plain():
+        if self.is_closed or seen.look_into(self._filters) or not self._is_plain():
             return None
         me = weakref.ref(self)
 
@@ -129,6 +149,7 @@ class CountingHandler(logging.Handler):
             handler = me()
             if handler is not None:
                 handler.emit(seen.unbuilt(message, extra))  # type: ignore[arg-type]
+            seen.end_in_time()  # at the latest when a second begins, which opens the fast path
 
         return self._counter.shortcut(seen, self, carefully)
 

@@ -139,6 +139,47 @@ def test_two_handlers_of_one_store_count_twice(make, logger):
     assert counts(make(store="memory://two")) == {"x": 2}
 
 
+@pytest.mark.parametrize("unmatched", [None, "none"])
+def test_an_event_keeps_its_group_and_count_whatever_came_before(make, unmatched):
+    handler = make(groups={"g": DAY, "h": DAY}, unmatched=unmatched)
+    for _ in range(20):
+        handler.handle(record(msg={"event_group": "h"}, event="x"))
+        handler.handle(record(event="x"))
+        handler.handle(record(event="x", event_count=5))
+        handler.handle(record(event="x", event_group="h"))
+
+    assert {"none": 0} | counts(handler) == {"x": 140, "none": 0}
+    assert counts(handler, "h") == {"x": 20}
+
+
+def test_our_own_records_are_counted_where_a_program_gives_them_an_event(make):
+    handler = make(rules=[{"event": "{levelname}"}])
+    for _ in range(20):
+        handler.handle(record(name="ecl_logging"))
+        handler.handle(record(name="ecl_logging", event="x"))
+
+    assert counts(handler) == {"INFO": 20}
+
+
+def test_a_record_whose_logger_is_no_text_is_no_event(make):
+    handler = make(rules=[{"event": "bad", "level": "ERROR"}])
+    handler.handle(record(name=5))
+
+    assert (counts(handler), dropped(handler)) == ({"bad": 0}, {})
+
+
+@pytest.mark.parametrize("name", ["emit", "handle"])
+def test_a_method_that_is_set_on_a_handler_is_called(make, name):
+    handler = make()
+    handler.handle(record(event="x"))
+    called: list[object] = []
+    setattr(handler, name, called.append)
+    for _ in range(3):
+        handler.handle(record(event="x"))
+
+    assert (len(called), counts(handler)) == (3, {"x": 1})
+
+
 def test_our_own_records_are_not_counted(make):
     handler = make(rules=[{"event": "{name}"}])
     handler.handle(record(name="ecl_logging"))
