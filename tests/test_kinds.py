@@ -204,16 +204,18 @@ def test_a_limit_that_a_later_handler_sets_is_noticed(make, by_hand):
     ecl = EventCountLogger({"g": DAY}, store="memory://")
     first = make(ecl)
     log = (lambda: ecl["g"].log("a")) if by_hand else (lambda: first.handle(record(event="a")))
+    log()
+    assert ecl.flush(10)  # the definition is known, which has kinds found out anew
     for _ in range(3):
         log()
     make(ecl, sync_limit=50)
     log()  # the first one since then is sent at once
-    wait_until(lambda: ecl.telemetry()["applied"] == 4)
+    wait_until(lambda: ecl.telemetry()["applied"] == 5)
 
     for _ in range(60):
         log()
 
-    wait_until(lambda: ecl.telemetry()["applied"] >= 4 + 50)
+    wait_until(lambda: ecl.telemetry()["applied"] >= 5 + 50)
 
 
 def test_events_of_a_group_with_a_limit_are_never_counted_by_their_kind(make):

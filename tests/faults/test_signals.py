@@ -163,7 +163,8 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 flushed = ecl.flush(20)
 telemetry = ecl.telemetry()
 counts = ecl[GROUP].get_counts("1m", current=True), ecl[GROUP].get_counts("1m")
-print(json.dumps([attempts, completed, interrupted, flushed, telemetry, counts]))
+fast = sum(tally.n for tally in ecl._flusher.tallies._tallies.values())
+print(json.dumps([attempts, completed, interrupted, fast, flushed, telemetry, counts]))
 """
 
 DIRECTLY = """
@@ -176,18 +177,39 @@ ecl = event_count_logger()
 record = logging.makeLogRecord({"event": "e0"})
 count = lambda: counting_handler().handle(record)
 """
+BY_KIND = """
+configure(sync_interval=0.05)
+ecl, handle = event_count_logger(), counting_handler().handle
+def count():
+    handle(logging.makeLogRecord({"event": "e0"}))
+    if attempts % 5000 == 0:
+        ecl.telemetry()  # which collects, on this thread
+"""
+BY_ID = """
+ecl = EventCountLogger({GROUP: GROUPS[GROUP] | {"sync_interval": 0.05}})
+log = ecl[GROUP].log
+def count():
+    log("e0")
+    if attempts % 5000 == 0:
+        ecl.telemetry()
+"""
 
 
 @pytest.mark.fault("D7")
-@pytest.mark.parametrize("counting", [DIRECTLY, BY_HANDLER], ids=["directly", "by a handler"])
+@pytest.mark.parametrize(
+    ("counting", "is_fast"),
+    [(DIRECTLY, False), (BY_HANDLER, False), (BY_KIND, True), (BY_ID, True)],
+    ids=["directly", "by a handler", "by kind", "by ID"],
+)
 def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
-    programs: Programs, counting: str
+    programs: Programs, counting: str, is_fast: bool
 ) -> None:
     """Ctrl-C in a notebook, or a time limit: locks stayed locked, and counting stood still."""
     ended = programs.run(RAISING.format(counting=counting))
 
     assert_silent(ended)
-    attempts, completed, interrupted, flushed, telemetry, counts = json.loads(ended.out)
+    attempts, completed, interrupted, fast, flushed, telemetry, counts = json.loads(ended.out)
+    assert (fast > attempts / 4) is is_fast
     assert interrupted > 100
     assert flushed
     assert completed <= telemetry["applied"] <= attempts
