@@ -27,6 +27,7 @@ from tests.handlers.trees import (
     GROUPS,
     Listener,
     Tree,
+    attempt,
     built_by,
     outcome,
     same_both_ways,
@@ -444,15 +445,6 @@ RULES = {
     ],
     "loggers": [{"logger": "a", "event": "{name} {user}", "group": "g"}],
 }
-
-
-def attempt(call: Callable[[], object]) -> str | None:
-    """Make the call; return what it raises."""
-    try:
-        call()
-    except Exception as error:  # noqa: BLE001 - whatever it is
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 @pytest.mark.parametrize("rules", RULES)

@@ -146,3 +146,12 @@ def warm(tree: Tree, logger: logging.Logger | None = None) -> None:
 
     log()
     assert built_by(log) == (0 if tree.count_only else 15)
+
+
+def attempt(call: Callable[[], object]) -> str | None:
+    """Make the call; return what it raises."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return f"{type(error).__name__}: {error}"
+    return None

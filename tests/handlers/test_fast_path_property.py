@@ -1,0 +1,202 @@
+"""A property: the fast path counts of any records what the careful way counts of them."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from ecl_logging import kinds
+from ecl_logging.fields import NamedByFilter
+from ecl_logging.filters import EventFilter
+from ecl_logging.handlers import CountingHandler
+from tests.handlers.trees import BY_LEVEL, GROUPS
+
+RULES: dict[str, Any] = {
+    "by level": BY_LEVEL,
+    "none": None,
+    "by event": [{"event": "{event}", "group": "g"}, {"event": "{event}", "group": "h"}],
+    "by logger": [
+        {"logger": "a", "level": "WARNING", "event": "{name}", "group": "g", "stop": True},
+        {"event": "{levelno} {event}", "group": "h", "level": "ERROR"},
+        {"event": "{levelname}", "group": "g"},
+    ],
+    "by an extra of some": [
+        {"logger": "a", "event": "{n}", "group": "g"},
+        {"logger": "b", "event": "all", "group": "h"},
+    ],
+}
+
+
+class Text(str):
+    """What it says of itself is not what it is."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "another"
+
+    def __format__(self, spec: str) -> str:
+        return "another"
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Raises:
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - as programs have it that run on older Pythons, too
+    E = "e"
+
+
+NOW, DAY = "now", 86400
+Attributes = dict[str, Any]
+
+
+def records() -> st.SearchStrategy[Attributes]:
+    """Attributes of records; most are plain, so that there are many of a kind."""
+
+    def mostly(plain: Any, *others: Any) -> st.SearchStrategy[Any]:
+        return st.sampled_from([plain] * 6 + list(others))
+
+    return st.fixed_dictionaries(
+        {
+            "name": mostly("a", "a.b", "b", "ecl_logging.x", Text("a"), None, 5),
+            "level": st.sampled_from([(20, "INFO"), (40, "ERROR"), (40, "INFO"), (20, "info")]),
+            "msg": mostly("m", {"event_group": "h"}, {"event": "e"}, {"n": "7"}, Text("m"), None),
+            "created": mostly(NOW, -DAY, -1.5, 1.5, None, "x", float("nan"), Raises(), True),
+        },
+        optional={
+            "event": mostly("e", "known", "", "@e", "x" * 201, 5, Text("e"), None, Kind.E, Raises())
+            | st.just(NamedByFilter.after("e", "h")),
+            "event_count": mostly(1, 3, "4", -1, None, Raises()),
+            "event_group": mostly("h", "g", "nowhere", None, 5),
+            "n": mostly("1", "2", 3, Raises()),
+        },
+    )
+
+
+def built(attributes: Attributes, at: float) -> logging.LogRecord:
+    made = dict(attributes)
+    made["levelno"], made["levelname"] = made.pop("level")
+    created = made["created"]
+    if created is NOW:
+        made["created"] = at
+    elif type(created) in {int, float}:
+        made["created"] = at + created
+    return logging.makeLogRecord(made)
+
+
+def count(handler: CountingHandler, records: list[Attributes], at: float) -> dict[str, Any]:
+    for attributes in records:
+        handler.handle(built(attributes, at))
+    ecl = handler.ecl
+    dropped: Any = ecl.telemetry()["dropped"]
+    return {
+        "dropped": dropped,
+        **{name: [ecl[name].get_counts("1d", current=now) for now in (0, 1)] for name in GROUPS},
+    }
+
+
+def handler_of(**arguments: Any) -> CountingHandler:
+    named = arguments.pop("named")
+    handler = CountingHandler(store="memory://", groups=GROUPS, **arguments)
+    if named:
+        rules = [{"event": "named", "group": "h"}]
+        handler.addFilter(EventFilter(handler.ecl, rules=rules))
+    return handler
+
+
+def counted_fast(handler: CountingHandler) -> int:
+    return sum(tally.n for tally in handler._counter._tallies._tallies.values())
+
+
+def compare(records: list[Attributes], arguments: dict[str, Any]) -> int:
+    """Assert that both ways count the same; return how many have come by the fast path."""
+    fast, careful = handler_of(**arguments), handler_of(**arguments)
+    try:
+        vars(careful._counter._tallies.path)["open_at"] = lambda second: None
+        at = time.time()
+        records = [one for one in records for _ in range(3)]
+        assert count(fast, records, at) == count(careful, records, at)
+        assert counted_fast(careful) == 0
+        return counted_fast(fast)
+    finally:
+        fast.close()
+        careful.close()
+
+
+def try_at_random(
+    examples: int, chance: random.Random, check: Callable[..., object] = compare, **options: Any
+) -> None:
+    arguments = st.fixed_dictionaries(
+        {
+            "rules": st.sampled_from(list(RULES.values())),
+            "unmatched": st.sampled_from([None, "none"]),
+            "named": st.sampled_from([False, False, False, True]),
+            "sync_limit": st.sampled_from([None, None, None, 3]),
+        }
+    )
+
+    @seed(chance.getrandbits(32))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        **options,
+    )
+    @given(st.lists(records(), min_size=5, max_size=30), arguments)
+    def holds(records: list[Attributes], arguments: dict[str, Any]) -> None:
+        check(records, arguments)
+
+    holds()
+
+
+def test_any_records_count_the_same_by_the_fast_path(request, chance):
+    fast = []
+    try_at_random(
+        200 * request.config.getoption("--depth"),
+        chance,
+        lambda records, arguments: fast.append(compare(records, arguments)),
+    )
+    assert sum(fast) > 500
+
+
+def learn_of_mappings(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kinds, "_may_be_routed", lambda record: False)
+
+
+def take_our_own_for_the_programs(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kinds, "is_own", lambda name: False)
+
+
+def take_every_rule_for_steady(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("ecl_logging.rules.Rules.is_steady", lambda *_: True)
+
+
+@pytest.mark.parametrize(
+    "switch_off", [learn_of_mappings, take_our_own_for_the_programs, take_every_rule_for_steady]
+)
+def test_a_look_that_is_missing_is_noticed(switch_off):
+    with pytest.MonkeyPatch.context() as patch:
+        switch_off(patch)
+        with pytest.raises(AssertionError):
+            try_at_random(
+                500, random.Random(1), phases=[Phase.generate], report_multiple_bugs=False
+            )
