@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 from ecl_logging import unbuilt
 from ecl_logging.filters import EventFilter
@@ -320,8 +321,8 @@ MISSING = (
 def test_a_look_that_is_missing_is_noticed(switch_off):
     with pytest.MonkeyPatch.context() as patch:
         switch_off(patch)
-        with pytest.raises(AssertionError):
+        with pytest.raises((AssertionError, FlakyFailure)):  # it may not come again the same way
             try_at_random(
-                300, random.Random(1), phases=[Phase.generate], report_multiple_bugs=False
+                1500, random.Random(1), phases=[Phase.generate], report_multiple_bugs=False
             )
     unbuilt.forget_shortcuts()
