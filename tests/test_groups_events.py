@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ecl_logging import EventCountLogger
 from ecl_logging.stores.memory import MemoryStore
+from tests.clocks import count_by
 from tests.faulty_stores import FlakyStore
 
 REQUESTS: dict[str, Any] = {"requests": {"events": ["req1", "req2"], "intervals": ["5s", "5m"]}}
@@ -19,7 +19,7 @@ ANY = {"any": {"intervals": ["1d"], "auto_declare_events": True}}
 @pytest.fixture
 def store(clock, monkeypatch) -> FlakyStore:
     """A store by the test's clock, which also is the time of what is logged."""
-    monkeypatch.setattr("ecl_logging.event_group.time", SimpleNamespace(time=clock))
+    count_by(clock, monkeypatch)
     return FlakyStore(MemoryStore(clock=clock))
 
 

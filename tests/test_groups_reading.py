@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from types import SimpleNamespace
 
 import pytest
 
 from ecl_logging import ConfigError, EventCountLogger, StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.memory import MemoryStore
+from tests.clocks import count_by
 from tests.faulty_stores import FlakyStore
 
 REQUESTS = {"requests": {"events": ["req1", "req2"], "intervals": ["5s", "1m"], "history": 4}}
@@ -17,7 +17,7 @@ REQUESTS = {"requests": {"events": ["req1", "req2"], "intervals": ["5s", "1m"], 
 
 @pytest.fixture
 def store(clock, monkeypatch) -> FlakyStore:
-    monkeypatch.setattr("ecl_logging.event_group.time", SimpleNamespace(time=clock))
+    count_by(clock, monkeypatch)
     return FlakyStore(MemoryStore(clock=clock))
 
 

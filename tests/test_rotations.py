@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from ecl_logging import EventCountLogger
 from ecl_logging.rotations import Rotations
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.ticker import Ticker
+from tests.clocks import count_by
 from tests.conftest import Clock, wait_until
 from tests.faults.programs import Programs, assert_silent
 from tests.faulty_stores import FlakyStore
@@ -61,7 +61,7 @@ def no_thread(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def rotating(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rotating]:
     """One group `g` with minutes, at the start of one."""
-    monkeypatch.setattr("ecl_logging.event_group.time", SimpleNamespace(time=clock))
+    count_by(clock, monkeypatch)
     clock.now = START + 60.0
     rotating = Rotating(clock, g=["1m"])
     rotating.add()

@@ -9,6 +9,7 @@ import pytest
 
 from ecl_logging.fast_path import FastPath, shut_fast_paths
 from tests.faults.logging_threads import LoggingThreads
+from tests.faults.programs import Programs, assert_silent
 
 SECONDS = 2.2  # so that a second turns twice
 
@@ -51,6 +52,50 @@ def test_threads_that_log_through_the_end_of_counting_lose_nothing_unseen() -> N
     assert threads.sent().total() + closed == threads.noted.total() == telemetry["counted"]
     assert closed > 0
     assert threads.sent() <= threads.noted
+
+
+def test_forks_amid_the_fast_path_and_its_collecting_lose_nothing(programs: Programs) -> None:
+    """Threads count what is known, and collect now and then: a child may find that half done."""
+    ended = programs.run_forking(
+        """
+import logging, os, sys, threading, time
+from tests.faults.counted import *
+
+def work():
+    while not stopping.is_set():
+        log_records(20)
+        time.sleep(0.001)
+
+configure(sync_interval=0.3)
+ecl = event_count_logger()
+stopping = threading.Event()
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(8):
+    children = []
+    for _ in range(4):
+        collecting = threading.Thread(target=ecl.telemetry)
+        collecting.start()
+        child = os.fork()
+        if child == 0:
+            log_records(20)
+            sys.exit(0)
+        collecting.join()
+        children.append(child)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+stopping.set()
+for thread in threads:
+    thread.join()
+print(sum(tally.n for tally in ecl._flusher.tallies._tallies.values()))
+""",
+        seconds=120,
+    )
+
+    assert_silent(ended)
+    assert int(ended.out) > 500
+    programs.assert_everything_counted()
 
 
 def with_a_call(kinds: Any, path: FastPath, carefully: Any) -> Any:
