@@ -196,7 +196,7 @@ def compare(expected: Buckets, stored: Buckets) -> None:
 @contextlib.contextmanager
 def folder_of_a_round() -> Iterator[Path]:
     """A folder that is left where something is wrong."""
-    folder = Path(tempfile.mkdtemp(prefix="ecl-soak-"))
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
     try:
         yield folder
     except BaseException:

@@ -30,7 +30,7 @@ def test_one_round_of_the_soak_finds_every_bucket_right(programs, chance, store:
     assert "a victim begins" in ended.out
     assert "every bucket is right" in ended.out
     assert ended.out.endswith(f"nothing was wrong, with seed {seed}\n")
-    assert not list(programs.folder.glob("ecl-soak-*"))
+    assert not list(programs.folder.glob("soak-*"))
 
 
 @pytest.mark.fault("F4", control=True)
@@ -41,4 +41,4 @@ def test_the_soak_stops_at_what_is_counted_twice_and_tells_its_seed(programs, ch
     assert ended.status == 1, ended.out
     assert " instead of " in ended.out
     assert ended.out.endswith(f"again: --seed {seed} --first 1\n")
-    assert len(list(programs.folder.glob("ecl-soak-*"))) == 1
+    assert len(list(programs.folder.glob("soak-*"))) == 1
