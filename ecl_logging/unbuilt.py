@@ -19,7 +19,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, Protocol
 
 from ecl_logging.weak_sets import WeakRefs
@@ -50,7 +50,6 @@ _ORDINARY = {
         "_log",
         "callHandlers",
         "filter",
-        "findCaller",
         "handle",
         "isEnabledFor",
         "makeRecord",
@@ -149,13 +148,22 @@ class Seen:
 
 _counting: WeakRefs[_CountsOnly] = WeakRefs()
 _put_in: dict[str, Callable[..., Any]] = {}
-_shortcuts: dict[logging.Logger, dict[int, Shortcut | None]] = {}
+_made: set[CodeType] = set()  # of all that was ever put in
+
+
+class _Known:
+    """All shortcuts. Not emptied but replaced: who is making one puts it into the old."""
+
+    shortcuts: dict[logging.Logger, dict[int, Shortcut | None]]
+
+
+_known = _Known()
+_known.shortcuts = {}
 
 
 def forget_shortcuts() -> None:
-    """End all shortcuts. Not emptied but replaced: who is making one puts it into the old."""
-    global _shortcuts  # noqa: PLW0603 - logging is one for the process, and so is this
-    _shortcuts = {}
+    """End all shortcuts."""
+    _known.shortcuts = {}
 
 
 # --- putting it in, and taking it out
@@ -208,7 +216,7 @@ def _is_as_it_was() -> bool:
 def _ordinary(name: str) -> Callable[..., None]:
     method = vars(_LOGGER)[name]
     # Ours where somebody has put back what was put in for a handler that is closed by now.
-    return method.__wrapped__ if method.__globals__ is globals() else method  # type: ignore[no-any-return]
+    return method.__wrapped__ if method.__code__ in _made else method  # type: ignore[no-any-return]
 
 
 # --- what is put in
@@ -216,17 +224,18 @@ def _ordinary(name: str) -> Callable[..., None]:
 
 def _shortened(name: str, level: int) -> Callable[..., None]:
     ordinary = _ordinary(name)
+    known, look, harmless = _known, _look, _HARMLESS_AND_EXTRA
 
     def method(self: logging.Logger, msg: object, *args: object, **kwargs: Any) -> None:
         try:
-            shortcut = _shortcuts[self][level]
+            shortcut = known.shortcuts[self][level]
         except (KeyError, TypeError):
-            shortcut = _look(self, level)
+            shortcut = look(self, level)
         if shortcut is not None:
             if not kwargs:
                 if shortcut(msg, None):
                     return
-            elif kwargs.keys() <= _HARMLESS_AND_EXTRA and shortcut(msg, kwargs.get("extra")):
+            elif kwargs.keys() <= harmless and shortcut(msg, kwargs.get("extra")):
                 return
         ordinary(self, msg, *args, **kwargs)
 
@@ -235,13 +244,14 @@ def _shortened(name: str, level: int) -> Callable[..., None]:
 
 def _shortened_log() -> Callable[..., None]:
     ordinary = _ordinary("log")
+    known, look, harmless = _known, _look, _HARMLESS_AND_EXTRA
 
     def log(self: logging.Logger, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        if type(level) is int and kwargs.keys() <= _HARMLESS_AND_EXTRA:
+        if type(level) is int and kwargs.keys() <= harmless:
             try:
-                shortcut = _shortcuts[self][level]
+                shortcut = known.shortcuts[self][level]
             except (KeyError, TypeError):
-                shortcut = _look(self, level)
+                shortcut = look(self, level)
             if shortcut is not None and shortcut(msg, kwargs.get("extra")):
                 return
         ordinary(self, level, msg, *args, **kwargs)
@@ -250,11 +260,17 @@ def _shortened_log() -> Callable[..., None]:
 
 
 def _passed_over(method: Callable[..., None], ordinary: Callable[..., None]) -> Callable[..., None]:
-    """Have the method passed over where logging looks for its caller, as its own are."""
-    method.__code__ = method.__code__.replace(
+    """Have the method passed over where its caller is looked for, as logging's own are.
+
+    Logging passes over frames of its file, structlog's loggers over those of its module. So the
+    method asks for nothing of this module's but what it has in its closure.
+    """
+    code = method.__code__.replace(
         co_filename=ordinary.__code__.co_filename, co_name=ordinary.__name__
     )
-    return functools.wraps(ordinary)(method)
+    _made.add(code)
+    passed_over = FunctionType(code, vars(logging), closure=method.__closure__)
+    return functools.wraps(ordinary)(passed_over)
 
 
 def _set_and_forget(self: logging.Logger, name: str, value: object) -> None:
@@ -266,7 +282,7 @@ def _set_and_forget(self: logging.Logger, name: str, value: object) -> None:
 
 
 def _look(logger: logging.Logger, level: int) -> Shortcut | None:
-    shortcuts = _shortcuts  # before anything is looked at: what changes meanwhile replaces it
+    shortcuts = _known.shortcuts  # before anything is looked at: what changes meanwhile replaces it
     if not _put_in:
         return None  # who wraps our methods has kept them
     try:

@@ -217,13 +217,16 @@ def test_a_child_begins_with_nothing_of_its_parents(tallies, flusher, clock):
     assert list(flusher.counter.arrivals) == [("a", 2, SECOND)]
 
 
-def test_a_lock_that_was_held_at_the_fork_is_not_waited_for(tallies):
+def test_a_lock_that_was_held_at_the_fork_is_not_waited_for(tallies, flusher):
+    tally = tally_of(tallies, (flusher.counter, "a", 1))
     holding = threading.Thread(target=tallies._lock.acquire)
     holding.start()
     holding.join()
     tallies.reset()
 
+    tally.n += 1
     tallies.harvest()
+    assert [event[:2] for event in flusher.counter.arrivals] == [("a", 1)]
 
 
 class Forked:

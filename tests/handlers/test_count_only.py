@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from structlog.stdlib import _FixedFindCallerLogger
 
 from ecl_logging import unbuilt
 from ecl_logging.fast_path import flushing_threads, shut_fast_paths
@@ -103,11 +104,11 @@ def test_a_disabled_logger_costs_the_others_no_shortcut():
         silent.disabled = True
         tree.logger.info("a")
         silent.info("b")
-        before = unbuilt._shortcuts
+        before = unbuilt._known.shortcuts
         for _ in range(3):
             silent.info("b")
             tree.logger.info("a")
-        assert unbuilt._shortcuts is before
+        assert unbuilt._known.shortcuts is before
         silent.disabled = False
         silent.info("c")
 
@@ -121,12 +122,29 @@ def test_a_filter_or_a_level_without_a_name_ends_no_shortcuts_time_and_again(wit
             tree.counting.addFilter(lambda record: record.levelno > 10)
         tree.logger.log(25, "a")
         tree.logger.log(25, "a")
-        before = unbuilt._shortcuts
+        before = unbuilt._known.shortcuts
         for _ in range(3):
             tree.logger.log(25, "a")
-        assert unbuilt._shortcuts is before
+        assert unbuilt._known.shortcuts is before
 
     assert same_both_ways(scenario)["counts"]["g"] == {"Level 25": 5}
+
+
+def test_structlogs_loggers_take_shortcuts_and_find_their_callers():
+    """Its `LoggerFactory` makes them the class of all loggers; they look for callers by module."""
+
+    def scenario(tree: Tree) -> None:
+        tree.manager.loggerClass = _FixedFindCallerLogger
+        tree.manager.loggerDict.clear()
+        logger = tree.get("a.b")
+        logger.info("first")
+        assert built_by(lambda: logger.info("second")) == (not tree.count_only)
+        tree.root.addHandler(tree.listener)
+        logger.info("heard")
+        logger.log(30, "heard")
+
+    heard = same_both_ways(scenario)["heard"]
+    assert [one["funcName"] for one in heard] == ["scenario"] * 2
 
 
 def test_shortcuts_end_after_some_seconds(monkeypatch):
@@ -134,7 +152,7 @@ def test_shortcuts_end_after_some_seconds(monkeypatch):
     with tree_of(count_only=True) as tree:
         for _ in range(3):
             tree.logger.info("a", extra={"event": 5})  # nothing is known of these
-        assert not unbuilt._shortcuts
+        assert not unbuilt._known.shortcuts
 
 
 # --- changes

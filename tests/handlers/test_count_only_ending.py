@@ -57,7 +57,7 @@ def test_the_last_to_close_leaves_no_trace(order):
 
     assert list(vars(logging.Logger).items()) == before
     assert [set(vars(tree.logger)) for tree in trees] == own
-    assert not unbuilt._shortcuts
+    assert not unbuilt._known.shortcuts
 
 
 def test_a_handler_with_a_logger_that_was_handed_in_counts_after_its_end():
