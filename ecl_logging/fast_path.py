@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterable, Mapping
 from time import time
 from typing import Any, Final, Protocol
 
-from ecl_logging.fields import NamedByFilter
 from ecl_logging.unbuilt import RESERVED, Seen, Shortcut
 from ecl_logging.weak_sets import WeakRefs
 
@@ -39,19 +38,10 @@ __all__ = [
     "Share",
     "Tally",
     "flushing_threads",
-    "mind_names",
     "shut_fast_paths",
 ]
 
-
-class _Absent(dict[str, str]):
-    """False, which is found out without a call, and like nothing else."""
-
-    __hash__ = object.__hash__  # type: ignore[assignment]
-    __eq__ = object.__eq__
-
-
-ABSENT: Final = _Absent()
+ABSENT: Final = object()
 """Stands in a table of kinds for the `event` of a record that has none."""
 
 ROUTING: Final = frozenset({"event_count", "event_group"})
@@ -117,7 +107,6 @@ class FastPath:
     open_at: Callable[[float], None]
     shut: Callable[[], None]
     is_open_at: Callable[[float], bool]
-    mind_names: Callable[[], None]
     handle_by_event: Callable[..., Handle]
     handle_routed: Callable[..., Handle]
     handle_by_kind: Callable[..., Handle]
@@ -128,8 +117,6 @@ class FastPath:
         """`life`: once it `is_ending`, the path stays shut."""
         vars(self).update(_functions_of_one_path(life))
         _paths.add(self)
-        if _naming:
-            self.mind_names()
 
     def handle_by(
         self, asked: Asked, kinds: Mapping[Any, Any], filters: list[Any], carefully: Handle
@@ -142,7 +129,6 @@ class FastPath:
 
 
 _paths: WeakRefs[FastPath] = WeakRefs()
-_naming: list[bool] = []  # not empty when something has begun to name events
 
 
 def shut_fast_paths() -> None:
@@ -151,18 +137,10 @@ def shut_fast_paths() -> None:
         path.shut()
 
 
-def mind_names() -> None:
-    """From here on an event may be the name that a filter has given: it is no kind's event."""
-    _naming.append(True)
-    for path in _paths.alive():
-        path.mind_names()
-
-
 def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     life: Ending,
 ) -> dict[str, Callable[..., Any]]:
     start, end = _SHUT
-    has_names = False
 
     def open_at(second: float) -> None:
         """Count what comes from this second; not while anybody flushes, nor at the end."""
@@ -176,19 +154,13 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
     def is_open_at(moment: float) -> bool:
         return start <= moment < end
 
-    def mind_names() -> None:
-        nonlocal has_names
-        has_names = True
-
     def handle_by_event(
         kinds: Mapping[object, Tally], filters: list[Any], carefully: Handle
     ) -> Handle:
         def handle(record: logging.LogRecord) -> bool:
             try:
                 event = getattr(record, "event", ABSENT)
-                if not event and (event is not ABSENT or type(record.msg) is not str):
-                    return carefully(record)
-                if has_names and type(event) is NamedByFilter:
+                if type(event) is not str and (event is not ABSENT or type(record.msg) is not str):
                     return carefully(record)
                 tally = kinds[event]
                 created = record.created
@@ -205,9 +177,7 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         def handle(record: logging.LogRecord) -> bool:
             try:
                 event = getattr(record, "event", ABSENT)
-                if not event and (event is not ABSENT or type(record.msg) is not str):
-                    return carefully(record)
-                if has_names and type(event) is NamedByFilter:
+                if type(event) is not str and (event is not ABSENT or type(record.msg) is not str):
                     return carefully(record)
                 tally = kinds[event]
                 extras = record.__dict__
@@ -236,9 +206,9 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
                     tally = tally[record.levelname]
                 if by_event:
                     event = getattr(record, "event", ABSENT)
-                    if not event and (event is not ABSENT or type(record.msg) is not str):
+                    if type(event) is not str and event is not ABSENT:
                         return carefully(record)
-                    if has_names and type(event) is NamedByFilter:
+                    if event is ABSENT and type(record.msg) is not str:
                         return carefully(record)
                     if is_routed and not is_unrouted(record.__dict__):
                         return carefully(record)
@@ -316,9 +286,10 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
 
         def log(event_id: object, count: object = 1) -> None:
             try:
-                tally = kinds[event_id]
-                now = time()
-                if start <= now < end and count is one: tally.n += 1; return  # noqa: E701, E702  # fmt: skip
+                if count is one and type(event_id) is str:
+                    tally = kinds[event_id]
+                    now = time()
+                    if start <= now < end: tally.n += 1; return  # noqa: E701, E702  # fmt: skip
             except Exception:  # noqa: BLE001, S110 - as above
                 pass
             carefully(event_id, count)
@@ -329,7 +300,6 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         "open_at": open_at,
         "shut": shut,
         "is_open_at": is_open_at,
-        "mind_names": mind_names,
         "handle_by_event": handle_by_event,
         "handle_routed": handle_routed,
         "handle_by_kind": handle_by_kind,

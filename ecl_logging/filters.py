@@ -12,7 +12,6 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ecl_logging.fast_path import mind_names
 from ecl_logging.fields import MISSING, NamedByFilter
 from ecl_logging.record_counter import build_rules, refused_aloud
 from ecl_logging.rules import is_own
@@ -49,7 +48,6 @@ class EventFilter(logging.Filter):
         `require`: drop the records that no rule names. Raises ConfigError as the handler does.
         """
         super().__init__()
-        mind_names()
         with refused_aloud():
             self.ecl, self._rules = build_rules(
                 ecl,

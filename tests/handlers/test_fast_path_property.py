@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from ecl_logging import kinds
-from ecl_logging.fast_path import flushing_threads, mind_names
+from ecl_logging.fast_path import flushing_threads
 from ecl_logging.fields import NamedByFilter
 from ecl_logging.filters import EventFilter
 from ecl_logging.handlers import CountingHandler
@@ -66,7 +66,6 @@ class Kind(str, enum.Enum):  # noqa: UP042 - as programs have it that run on old
     E = "e"
 
 
-mind_names()  # as an EventFilter has it done, before there is any name of a filter's
 NOW, DAY, NOTHING = "now", 86400, "nothing"
 HOSTILE = (None, Kind.E, Raises(), NamedByFilter.after("e", "h"), NamedByFilter.after("", "e"))
 Attributes = dict[str, Any]
