@@ -147,6 +147,9 @@ def act(*_):
 armed = False
 attempts = completed = interrupted = 0
 {counting}
+attempts = completed = 1
+count()
+ecl.flush(20)  # the first takes its time, and until then nothing is known
 signal.signal(signal.SIGALRM, act)
 signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
 end = time.monotonic() + 1.2
@@ -178,7 +181,7 @@ record = logging.makeLogRecord({"event": "e0"})
 count = lambda: counting_handler().handle(record)
 """
 BY_KIND = """
-configure(sync_interval=0.05)
+configure(sync_interval=0.3)
 ecl, handle = event_count_logger(), counting_handler().handle
 def count():
     handle(logging.makeLogRecord({"event": "e0"}))
@@ -186,7 +189,7 @@ def count():
         ecl.telemetry()  # which collects, on this thread
 """
 BY_ID = """
-ecl = EventCountLogger({GROUP: GROUPS[GROUP] | {"sync_interval": 0.05}})
+ecl = EventCountLogger({GROUP: GROUPS[GROUP] | {"sync_interval": 0.3}})
 log = ecl[GROUP].log
 def count():
     log("e0")
@@ -209,7 +212,7 @@ def test_an_exception_out_of_a_signal_handler_leaves_nothing_behind(
 
     assert_silent(ended)
     attempts, completed, interrupted, fast, flushed, telemetry, counts = json.loads(ended.out)
-    assert (fast > attempts / 50) is is_fast  # how often, the machine decides
+    assert (fast > attempts / 4) is is_fast
     assert interrupted > 100
     assert flushed
     assert completed <= telemetry["applied"] <= attempts
