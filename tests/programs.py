@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,12 @@ class Program:
         definition = self.store.definition(self.group)
         [found] = [one for one in definition.intervals if one.text == interval]
         return dict(self.store.read(self.group, found, [age])[0].cells)
+
+    def stored_lately(self) -> Counter[str]:
+        """What the store has in the current bucket and the last, read at one time."""
+        [interval] = self.store.definition(self.group).intervals
+        buckets = self.store.read(self.group, interval, [0, 1])
+        return sum((Counter(bucket.cells) for bucket in buckets), Counter())
 
     @property
     def ledger(self) -> Ledger:

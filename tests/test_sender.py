@@ -309,7 +309,7 @@ def test_a_flush_waits_no_longer_than_its_timeout_for_another(warnings_told):
     assert not program.flush(0.05)
     store.let_go.set()
     other.join()
-    assert program.stored() == {"a": 1}
+    assert program.stored_lately() == {"a": 1}
 
 
 @pytest.mark.alone

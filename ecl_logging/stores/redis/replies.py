@@ -79,10 +79,12 @@ def measures_text(measures: Iterable[str]) -> str:
     return json.dumps(sorted(measures), ensure_ascii=False)
 
 
-def definition_of(group: str, answer: Flat) -> Definition | None:
-    """A definition with its IDs; None for a group that is not known."""
+def definition_of(group: str, seen: Definition | None, answer: Flat) -> Definition | None:
+    """A definition with its IDs, perhaps the one `seen` before; None for an unknown group."""
     if not answer:
         return None
+    if seen is not None and list(answer) == [b"%d" % seen.version]:
+        return seen
     version, history, max_events, cur_last_keys, intervals, measures = answer[:6]
     texts = (part.partition("=")[0] for part in text_of(intervals).split())
     return as_defined(

@@ -62,6 +62,8 @@ class RedisStore:
         self._prefix = prefix
         self._clock = clock
         self._has_advised = False
+        # By group. No version is given twice, so the server need not tell what is known here.
+        self._seen: dict[str, Definition] = {}
 
     # --- the steps
 
@@ -128,8 +130,18 @@ class RedisStore:
         return self._connections.call("SMEMBERS", names, timeout=_READ_SECONDS, read=read)
 
     def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
-        read = self._read(partial(replies.definition_of, group))
-        return self._run(read, scripts.DEFINITION, group, timeout=timeout)
+        seen = self._seen.get(group)
+        found = self._run(
+            self._read(partial(replies.definition_of, group, seen)),
+            scripts.DEFINITION,
+            group,
+            "" if seen is None else seen.version,
+            0 if seen is None else len(seen.events),
+            timeout=timeout,
+        )
+        if found is not None:
+            self._seen[group] = found
+        return found
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
         left = list(ages)
@@ -283,8 +295,3 @@ def _json(texts: Iterable[str]) -> str:
     if "\\" in joined or joined.count('"') != 2 * (len(listed) - 1):
         return json.dumps(listed, ensure_ascii=False)
     return f'["{joined}"]'
-
-
-def _in_slices(ages: Sequence[int], length: int) -> Iterator[Sequence[int]]:
-    for first in range(0, len(ages), length):
-        yield ages[first : first + length]
