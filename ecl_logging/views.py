@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -39,18 +38,13 @@ def read_views(
 
 
 def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    counts = dict.fromkeys(declared, 0) | dict(bucket.cells)
-    cells = list(counts) if len(counts) > _MANY else sorted(counts)
-    if len(cells) > _MANY:
-        own = [cell for cell in cells if cell[:1] == "@"]
-    else:  # they stand together
-        first, end = bisect_left(cells, "@"), bisect_left(cells, "A")
-        own = cells[first:end]
-        counts = {cell: counts[cell] for cell in cells}
-    found = {cell: counts.pop(cell) for cell in own}
-    return View(
-        bucket.start, counts, {cell: n for cell, n in found.items() if cell in bucket.cells}
-    )
+    counts = dict(bucket.cells)
+    for event_id in declared:
+        counts.setdefault(event_id, 0)
+    if len(counts) <= _MANY:
+        counts = _sorted(counts)
+    own = [cell for cell in counts if "@" <= cell < "A"]
+    return View(bucket.start, counts, {cell: counts.pop(cell) for cell in own})
 
 
 def _sorted(counts: dict[str, int]) -> dict[str, int]:
