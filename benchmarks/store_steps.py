@@ -101,7 +101,26 @@ def _sqlite(file: Path) -> Callable[[Callable[[], float]], Store]:
     return lambda clock: SqliteStore(str(file), clock=clock)
 
 
-class _Ours:
+class _Group:
+    """A group by whose own methods the IDs are counted and read."""
+
+    _ids: Sequence[str]
+    _group: Any
+
+    def _log(self) -> None:
+        for event_id in self._ids:
+            self._group.log(event_id)
+
+    def reading_task(self) -> Task:
+        return once(self._read)
+
+    def _read(self) -> None:
+        counts = self._group.get_counts("5m")
+        if set(counts.values()) != {1}:
+            raise RuntimeError("what was read is not what was counted")
+
+
+class _Ours(_Group):
     """A group of ours in a store, first by the real time, then by a clock that is set."""
 
     def __init__(
@@ -136,10 +155,6 @@ class _Ours:
     def sync_task(self) -> Task:
         return once(self._sync, before=self._log)
 
-    def _log(self) -> None:
-        for event_id in self._ids:
-            self._group.log(event_id)
-
     def _sync(self) -> None:
         if not self._group.sync():
             raise RuntimeError(f"{self._store.shown}: not everything was sent")
@@ -169,16 +184,8 @@ class _Ours:
             )
         self._set_to = self._edge + 1
 
-    def reading_task(self) -> Task:
-        return once(self._read)
 
-    def _read(self) -> None:
-        counts = self._group.get_counts("5m")
-        if set(counts.values()) != {1}:
-            raise RuntimeError("what was read is not what was counted")
-
-
-class _Peer:
+class _Peer(_Group):
     """The same with event_count_logger, whose master renames the keys when time is up."""
 
     def __init__(self, server: Server, ids: Sequence[str]) -> None:
@@ -190,7 +197,7 @@ class _Peer:
             }
         }
         self._ids = ids
-        self._group: Any = PeerLogger(groups, server.peer_config).get_group("peer")
+        self._group = PeerLogger(groups, server.peer_config).get_group("peer")
         self._master: Any = EventCountLoggerMaster(groups, server.peer_config, "WARNING")
 
     def close(self) -> None:
@@ -198,10 +205,6 @@ class _Peer:
 
     def sync_task(self) -> Task:
         return once(self._group.sync, before=self._log)
-
-    def _log(self) -> None:
-        for event_id in self._ids:
-            self._group.log(event_id)
 
     def rotation_task(self) -> Task:
         return once(self._rotate, before=self._count)
@@ -213,14 +216,6 @@ class _Peer:
     def _rotate(self) -> None:
         for interval in _INTERVALS:
             self._master._process("peer", interval)
-
-    def reading_task(self) -> Task:
-        return once(self._read)
-
-    def _read(self) -> None:
-        counts = self._group.get_counts("5m")
-        if set(counts.values()) != {1}:
-            raise RuntimeError("what was read is not what was counted")
 
 
 def _large_read(server: Server) -> Table:

@@ -12,6 +12,7 @@ import pytest
 from ecl_logging import EventCountLogger
 from ecl_logging.handlers import CountingHandler
 from tests.conftest import wait_until
+from tests.making import making
 
 DAY = {"intervals": ["1d"], "auto_declare_events": True, "sync_interval": 3600}
 Make = Callable[..., CountingHandler]
@@ -19,18 +20,7 @@ Make = Callable[..., CountingHandler]
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    made: list[CountingHandler] = []
-
-    def make(ecl: EventCountLogger | None = None, **arguments: Any) -> CountingHandler:
-        if ecl is None:
-            arguments = {"store": "memory://", "groups": {"g": DAY}} | arguments
-        made.append(CountingHandler(ecl, **arguments))
-        return made[-1]
-
-    yield make
-    for handler in made:
-        handler.close()
-        handler.ecl.close()
+    yield from making(CountingHandler, store="memory://", groups={"g": DAY})
 
 
 def record(**attributes: object) -> logging.LogRecord:
@@ -201,21 +191,21 @@ def test_what_was_found_out_while_an_id_was_declared_elsewhere_is_not_kept(make,
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_a_limit_that_a_later_handler_sets_is_noticed(make, by_hand):
-    ecl = EventCountLogger({"g": DAY}, store="memory://")
-    first = make(ecl)
-    log = (lambda: ecl["g"].log("a")) if by_hand else (lambda: first.handle(record(event="a")))
-    log()
-    assert ecl.flush(10)  # the definition is known, which has kinds found out anew
-    for _ in range(3):
+    with EventCountLogger({"g": DAY}, store="memory://") as ecl:
+        first = make(ecl)
+        log = (lambda: ecl["g"].log("a")) if by_hand else (lambda: first.handle(record(event="a")))
         log()
-    make(ecl, sync_limit=50)
-    log()  # the first one since then is sent at once
-    wait_until(lambda: ecl.telemetry()["applied"] == 5)
+        assert ecl.flush(10)  # the definition is known, which has kinds found out anew
+        for _ in range(3):
+            log()
+        make(ecl, sync_limit=50)
+        log()  # the first one since then is sent at once
+        wait_until(lambda: ecl.telemetry()["applied"] == 5)
 
-    for _ in range(60):
-        log()
+        for _ in range(60):
+            log()
 
-    wait_until(lambda: ecl.telemetry()["applied"] >= 5 + 50)
+        wait_until(lambda: ecl.telemetry()["applied"] >= 5 + 50)
 
 
 def test_events_of_a_group_with_a_limit_are_never_counted_by_their_kind(make):

@@ -15,6 +15,7 @@ from ecl_logging.stores.memory import MemoryStore
 from tests.conftest import wait_until
 from tests.faults.programs import assert_silent
 from tests.faulty_stores import FlakyStore
+from tests.making import making
 
 DAY = {"intervals": ["1d"], "sync_interval": 3600}
 ANY = DAY | {"auto_declare_events": True}
@@ -25,17 +26,7 @@ Make = Callable[..., CountingProcessor]
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Make processors, each with a memory of its own unless it is told otherwise."""
-    made: list[CountingProcessor] = []
-
-    def make(ecl: EventCountLogger | None = None, **arguments: Any) -> CountingProcessor:
-        if ecl is None:
-            arguments = {"store": "memory://", "groups": {"g": ANY}} | arguments
-        made.append(CountingProcessor(ecl, **arguments))
-        return made[-1]
-
-    yield make
-    for processor in made:
-        processor.close()
+    yield from making(CountingProcessor, store="memory://", groups={"g": ANY})
 
 
 def counts(processor: CountingProcessor, group: str = "g") -> dict[str, int]:

@@ -11,6 +11,7 @@ import pytest
 from ecl_logging import EventCountLogger
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.intervals import Interval
+from tests.making import making
 from tests.tools.conftest import Ran, ran
 
 __all__ = ["Ran", "ran"]
@@ -46,12 +47,4 @@ def assert_balanced(ecl: EventCountLogger, counted: int) -> None:
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Make handlers that count in a group `g`, in a memory of their own."""
-    made: list[CountingHandler] = []
-
-    def make(**arguments: Any) -> CountingHandler:
-        made.append(CountingHandler(**{"store": "memory://", "groups": {"g": GROUP}} | arguments))
-        return made[-1]
-
-    yield make
-    for handler in made:
-        handler.close()
+    yield from making(CountingHandler, store="memory://", groups={"g": GROUP})

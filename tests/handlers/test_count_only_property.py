@@ -8,20 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from ecl_logging import unbuilt
 from ecl_logging.filters import EventFilter
+from tests.handlers.at_random import Noticed, at_random, mostly_long, told_of
 from tests.handlers.trees import (
     BY_LEVEL,
     Listener,
-    Noticed,
     Tree,
     attempt,
     built_by,
-    mostly_long,
-    told_of,
     tree_of,
 )
 
@@ -253,14 +251,7 @@ def try_at_random(
         }
     )
 
-    @seed(chance.getrandbits(32))
-    @settings(
-        max_examples=programs,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        **options,
-    )
+    @at_random(chance, programs, **options)
     @given(mostly_long(steps()), arguments)
     def holds(program: list[Step], arguments: dict[str, Any]) -> None:
         check(program, arguments)

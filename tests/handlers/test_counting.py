@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ecl_logging import ConfigError, EventCountLogger
+from ecl_logging import ConfigError
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.stores.memory import MemoryStore
 from tests.conftest import wait_until
 from tests.faulty_stores import FlakyStore, HangingStore
+from tests.making import making
 
 DAY = {"intervals": ["1d"], "auto_declare_events": True, "sync_interval": 3600}
 GROUPS = {"g": DAY}
@@ -24,17 +25,7 @@ Make = Callable[..., CountingHandler]
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Make handlers, each with a memory of its own unless it is told otherwise."""
-    made: list[CountingHandler] = []
-
-    def make(ecl: EventCountLogger | None = None, **arguments: Any) -> CountingHandler:
-        if ecl is None:
-            arguments = {"store": "memory://", "groups": GROUPS} | arguments
-        made.append(CountingHandler(ecl, **arguments))
-        return made[-1]
-
-    yield make
-    for handler in made:
-        handler.close()
+    yield from making(CountingHandler, store="memory://", groups=GROUPS)
 
 
 @pytest.fixture

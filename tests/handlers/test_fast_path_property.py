@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecl_logging import kinds
@@ -19,7 +19,8 @@ from ecl_logging.fields import NamedByFilter
 from ecl_logging.filters import EventFilter
 from ecl_logging.handlers import CountingHandler
 from tests.conftest import wait_until
-from tests.handlers.trees import BY_LEVEL, GROUPS, mostly_long
+from tests.handlers.at_random import at_random, mostly_long
+from tests.handlers.trees import BY_LEVEL, GROUPS
 
 RULES: dict[str, Any] = {
     "by level": BY_LEVEL,
@@ -163,14 +164,7 @@ def try_at_random(
         }
     )
 
-    @seed(chance.getrandbits(32))
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        **options,
-    )
+    @at_random(chance, examples, **options)
     @given(mostly_long(records()), arguments)
     def holds(records: list[Attributes], arguments: dict[str, Any]) -> None:
         check(records, arguments)

@@ -7,8 +7,6 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hypothesis import strategies as st
-
 from ecl_logging.handlers import CountingHandler
 
 _DAY = {"intervals": ["1d"], "sync_interval": 3600}
@@ -157,24 +155,3 @@ def attempt(call: Callable[[], object]) -> str | None:
     except Exception as error:  # noqa: BLE001 - whatever it is
         return f"{type(error).__name__}: {error}"
     return None
-
-
-def mostly_long(items: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    """Lists of up to thirty; left to itself, Hypothesis draws short ones, of which little comes."""
-    sizes = st.sampled_from([0, 10, 20, 20])
-    return sizes.flatmap(lambda size: st.lists(items, min_size=size, max_size=30))
-
-
-class Noticed(BaseException):
-    """The first failure that there was: it ends the trying, where Hypothesis would go on."""
-
-
-def told_of(check: Callable[..., object]) -> Callable[..., None]:
-    """Have the check raise Noticed where it fails."""
-
-    def checked(*arguments: Any) -> None:
-        problem = attempt(lambda: check(*arguments))
-        if problem is not None:
-            raise Noticed(problem)
-
-    return checked
