@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Bucket, Store
@@ -34,17 +36,26 @@ def read_views(
     store: Store, group: str, interval: Interval, *, declared: Collection[str], ages: Sequence[int]
 ) -> list[View]:
     """Return the buckets of these ages as they are shown. Raises StoreError."""
-    return [_view(bucket, declared) for bucket in store.read(group, interval, ages)]
+    ids = frozenset(declared)
+    return [_view(bucket, ids) for bucket in store.read(group, interval, ages)]
 
 
-def _view(bucket: Bucket, declared: Collection[str]) -> View:
-    counts = dict(bucket.cells)
-    for event_id in declared:
-        counts.setdefault(event_id, 0)
-    if len(counts) <= _MANY:
-        counts = _sorted(counts)
-    own = [cell for cell in counts if "@" <= cell < "A"]
+def _view(bucket: Bucket, declared: frozenset[str]) -> View:
+    cells = dict(bucket.cells)
+    if len(cells) > _MANY:
+        counts = cells | dict.fromkeys(declared.difference(cells), 0)
+        own = [cell for cell in counts if "@" <= cell < "A"]
+    else:
+        counts = _sorted(dict.fromkeys(_in_order(declared), 0) | cells)
+        ids = list(counts)
+        own = ids[bisect_left(ids, "@") : bisect_left(ids, "A")]  # they stand together
     return View(bucket.start, counts, {cell: counts.pop(cell) for cell in own})
+
+
+@lru_cache(maxsize=16)
+def _in_order(declared: frozenset[str]) -> tuple[str, ...]:
+    """The IDs in their order. Kept, since what is nearly sorted is sorted again in no time."""
+    return tuple(sorted(declared))
 
 
 def _sorted(counts: dict[str, int]) -> dict[str, int]:

@@ -75,7 +75,7 @@ def united(known: Definition, wanted: Definition) -> Definition:
     return dataclasses.replace(
         known,
         intervals=tuple(intervals.values()),
-        events=known.events | wanted.events,
+        events=known.events if wanted.events <= known.events else known.events | wanted.events,
         measures=known.measures | wanted.measures,
         history=max(known.history, wanted.history),
         max_events=max(known.max_events, wanted.max_events),
