@@ -36,7 +36,7 @@ def test_what_a_reader_knows_is_not_told_again(open_store, client):
     assert store.definition("requests").events == MANY.events
 
 
-def test_what_somebody_else_has_changed_is_told(open_store, client, clock):
+def test_what_somebody_else_has_changed_is_told(open_store, client):
     one, other = open_store(), open_store()
     one.define(REQUESTS)
     assert other.definition("requests").events == {"req1"}
@@ -47,20 +47,38 @@ def test_what_somebody_else_has_changed_is_told(open_store, client, clock):
     assert other.definition("requests").events == {"req3"}
 
 
-def test_a_server_that_has_forgotten_is_believed(open_store, client, clock):
+def test_a_server_that_has_forgotten_is_believed(open_store, client):
+    """Also where the clock stands still, so that another definition has the same version."""
     one, other = open_store(), open_store()
     one.define(REQUESTS)
-    assert other.definition("requests") is not None
+    before = other.definition("requests")
     client.flushdb()
     assert other.definition("requests") is None
-    clock.now += 1
     one.define(dataclasses.replace(REQUESTS, events=frozenset({"another"})))
+    after = other.definition("requests")
+
+    assert after.events == {"another"}
+    assert after.version == before.version
+
+
+def test_a_server_that_was_set_back_is_believed(open_store, client):
+    one, other = open_store(), open_store()
+    one.define(REQUESTS)
+    before = {key: client.dump(key) for key in ("requests:@def", "requests:@events")}
+    renamed = dataclasses.replace(REQUESTS, events=frozenset({"another"}))
+    one.define(renamed, replace=True)
     assert other.definition("requests").events == {"another"}
+    for key, dumped in before.items():
+        client.restore(key, 0, dumped, replace=True)
+
+    assert other.definition("requests").events == {"req1"}
 
 
-def test_ids_that_are_added_by_hand_are_seen(open_store, client):
+def test_what_is_changed_by_hand_is_seen(open_store, client):
     store = open_store()
     store.define(REQUESTS)
     assert store.definition("requests").events == {"req1"}
     client.sadd("requests:@events", "by-hand")
+    client.hset("requests:@def", "history", 77)
     assert store.definition("requests").events == {"req1", "by-hand"}
+    assert store.definition("requests").history == 77

@@ -67,7 +67,9 @@ def test_groups_events_and_definition(store, client, clock):
 
     assert client.smembers("@groups") == {"requests"}
     assert client.smembers("requests:@events") == {"req1"}
-    assert client.hgetall("requests:@def") == {
+    definition = client.hgetall("requests:@def")
+    assert re.fullmatch("[0-9a-f]{16}", definition.pop("token"))
+    assert definition == {
         "version": str(NOW * 1000),
         "history": "3",
         "max_events": "10000",

@@ -28,7 +28,8 @@ in_slices(#ARGV - 8, function(from, to)
 end)
 redis.call('HSET', KEYS[1],
     'version', whole(version), 'history', ARGV[4], 'max_events', ARGV[5],
-    'cur_last_keys', ARGV[6], 'intervals', ARGV[7], 'measures', ARGV[8])
+    'cur_last_keys', ARGV[6], 'intervals', ARGV[7], 'measures', ARGV[8],
+    'token', question) -- which is random
 local gone = {}
 for _, id in ipairs(ids_before) do
     if not wanted[id] then

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, AnyStr, TypeAlias
 
 from ecl_logging.intervals import Interval
@@ -23,6 +24,7 @@ from ecl_logging.stores.protocols import (
 )
 
 __all__ = [
+    "KnownIds",
     "buckets_of",
     "cells_of",
     "definition_of",
@@ -40,6 +42,14 @@ __all__ = [
 ]
 
 Flat: TypeAlias = Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIds:
+    """The declared IDs of a group, and the token of the change since which they are these."""
+
+    token: str
+    events: frozenset[str]
 
 
 def text_of(value: bytes) -> str:
@@ -79,26 +89,27 @@ def measures_text(measures: Iterable[str]) -> str:
     return json.dumps(sorted(measures), ensure_ascii=False)
 
 
-def definition_of(group: str, seen: Definition | None, answer: Flat) -> Definition | None:
-    """A definition with its IDs, perhaps the one `seen` before; None for an unknown group."""
+def definition_of(
+    group: str, known: KnownIds | None, answer: Flat
+) -> tuple[Definition, KnownIds] | None:
+    """A definition, and its IDs for the next question; None for a group that is not known."""
     if not answer:
         return None
-    if seen is not None and list(answer) == [b"%d" % seen.version]:
-        return seen
-    version, history, max_events, cur_last_keys, intervals, measures = answer[:6]
+    version, history, max_events, cur_last_keys, intervals, measures, token, ids = answer
+    if ids or known is None:
+        known = KnownIds(text_of(token or b""), frozenset(_texts_of(ids)))
     texts = (part.partition("=")[0] for part in text_of(intervals).split())
-    return as_defined(
-        Definition(
-            group=group,
-            intervals=tuple(Interval.parse(text) for text in texts),
-            events=frozenset(_texts_of(answer[6])),
-            history=int(history),
-            max_events=int(max_events),
-            measures=frozenset(json.loads(measures)),
-            cur_last_keys=cur_last_keys == b"1",
-            version=int(version),
-        )
+    definition = Definition(
+        group=group,
+        intervals=tuple(Interval.parse(text) for text in texts),
+        events=known.events,
+        history=int(history),
+        max_events=int(max_events),
+        measures=frozenset(json.loads(measures)),
+        cur_last_keys=cur_last_keys == b"1",
+        version=int(version),
     )
+    return as_defined(definition), known
 
 
 def reply_of(answer: Flat) -> Reply:

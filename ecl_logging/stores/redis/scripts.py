@@ -27,6 +27,7 @@ local LATE, OTHER, INVALID, MAX_BAD_CELLS = '{LATE}', '{OTHER}', '{INVALID}', {M
 # An answer that belongs to another question, as on a connection on which somebody in between has
 # asked twice, is told by the word that it begins with. An error stays what it is.
 _STEP = """
+local question = string.match(ARGV[2], '^%x*')
 local function step()
 {step}
 end
@@ -34,7 +35,7 @@ local answer = step()
 if type(answer) == 'table' and answer.err then
     return answer
 end
-return {{string.match(ARGV[2], '^%x*'), answer}}
+return {{question, answer}}
 """
 
 

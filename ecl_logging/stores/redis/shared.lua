@@ -2,7 +2,7 @@
 --
 -- A step is given the names of three keys, and derives the others in the same slot:
 --
--- KEYS[1]  g:@def      hash: version, history, max_events, cur_last_keys, intervals, measures, ...
+-- KEYS[1]  g:@def      hash: version, token, history, max_events, cur_last_keys, intervals, ...
 -- KEYS[2]  g:@events   set: the declared event IDs
 -- KEYS[3]  g:@sources  hash: source -> what its last batch was answered
 -- ARGV[1]  g           the group, with whatever stands before its name in keys

@@ -62,8 +62,7 @@ class RedisStore:
         self._prefix = prefix
         self._clock = clock
         self._has_advised = False
-        # By group. No version is given twice, so the server need not tell what is known here.
-        self._seen: dict[str, Definition] = {}
+        self._known_ids: dict[str, replies.KnownIds] = {}  # by group; they need no telling again
 
     # --- the steps
 
@@ -130,18 +129,19 @@ class RedisStore:
         return self._connections.call("SMEMBERS", names, timeout=_READ_SECONDS, read=read)
 
     def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
-        seen = self._seen.get(group)
+        known = self._known_ids.get(group)
         found = self._run(
-            self._read(partial(replies.definition_of, group, seen)),
+            self._read(partial(replies.definition_of, group, known)),
             scripts.DEFINITION,
             group,
-            "" if seen is None else seen.version,
-            0 if seen is None else len(seen.events),
+            "" if known is None else known.token,
+            0 if known is None else len(known.events),
             timeout=timeout,
         )
-        if found is not None:
-            self._seen[group] = found
-        return found
+        if found is None:
+            return None
+        definition, self._known_ids[group] = found
+        return definition
 
     def read(self, group: str, interval: Interval, ages: Iterable[int]) -> Sequence[Bucket]:
         left = list(ages)
