@@ -53,8 +53,11 @@ is_free, is_unrouted = RESERVED.isdisjoint, ROUTING.isdisjoint
 _SHUT = float("inf"), float("-inf")
 _IS_LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
 
-flushing_threads: set[int] = set()
-"""Threads that are flushing now. What they log comes from the flush itself: not counted."""
+flushing_threads: set[object] = set()
+"""Threads that are flushing now. What they log comes from the flush itself: not counted.
+
+And an object for each flush that begins: while there is anything here, no fast path opens.
+"""
 
 
 class Share:

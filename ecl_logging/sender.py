@@ -122,19 +122,22 @@ class Sender:
         thread = threading.get_ident()
         if thread in flushing_threads:
             return False
-        deadline = Deadline(timeout)
+        deadline, flush = Deadline(timeout), object()
         try:
+            # Fast paths do not ask who logs. So none is open, and none opens, when this thread is
+            # known to be flushing: a finalizer may log between any two of these lines.
+            flushing_threads.add(flush)
+            shut_fast_paths()
             # Before the lock is had and until it is let go of: a signal handler that comes in
             # between can tell that it must not wait.
             flushing_threads.add(thread)
-            shut_fast_paths()  # which do not ask who logs
             flushed = do_alone(
                 self._lock, lambda: self._flush(deadline), timeout=deadline.seconds_left()
             )
         except Interrupted:
             return False
         finally:
-            flushing_threads.discard(thread)
+            flushing_threads.difference_update((thread, flush))
         if flushed is None:
             with contextlib.suppress(Interrupted):
                 self._pending.drain()  # it was logged before the time was over

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ecl_logging import EventCountLogger
+from ecl_logging.fast_path import flushing_threads, shut_fast_paths
 from ecl_logging.handlers import CountingHandler
 from tests.conftest import wait_until
 from tests.making import making
@@ -214,3 +215,24 @@ def test_events_of_a_group_with_a_limit_are_never_counted_by_their_kind(make):
 
     assert known(handler) == {}
     assert counts(handler) == {"a": 2}
+
+
+def test_what_a_finalizer_logs_as_a_flush_begins_is_not_the_flushs(make, monkeypatch):
+    """It runs on the thread that flushes, and may come before the fast path has been shut."""
+    handler = make()
+    handle(handler, {"event": "a"})
+    within: list[bool] = []
+
+    def amid() -> None:
+        for step in (lambda: None, shut_fast_paths):
+            step()
+            within.append(threading.get_ident() in flushing_threads)
+            handler.handle(record(event="a"))
+
+    monkeypatch.setattr("ecl_logging.sender.shut_fast_paths", amid)
+    assert handler.ecl.flush(10)
+    monkeypatch.undo()
+
+    assert within
+    assert not any(within)
+    assert counts(handler) == {"a": 2 + len(within)}
