@@ -104,7 +104,7 @@ def with_a_call(kinds: Any, path: FastPath, carefully: Any) -> Any:
     def handle(record: Any) -> bool:
         tally = kinds.get(record.event)
         if tally is not None and path.is_open_at(record.created):
-            time.sleep(0)
+            time.sleep(0.001)  # where most threads are then, also as a second ends
             tally.n += 1
             return True
         return bool(carefully(record))
@@ -120,6 +120,6 @@ def test_a_fast_path_in_which_others_can_come_between_would_count_wrongly(
         "handle_by",
         lambda self, _asked, kinds, _filters, carefully: with_a_call(kinds, self, carefully),
     )
-    threads = log_through_disturbances()
-
-    assert threads.sent() != threads.noted
+    # On a busy machine the path may be shut at the few moments when a second ends.
+    tries = (log_through_disturbances() for _ in range(10))
+    assert any(threads.sent() != threads.noted for threads in tries)
