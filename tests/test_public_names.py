@@ -54,6 +54,7 @@ LAYERS = [
     ["groups", "rules"],
     ["kinds"],
     ["record_counter"],
+    ["records"],
     ["handlers", "filters", "processors", "testing", "pytest_plugin", "tools"],
 ]
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}

