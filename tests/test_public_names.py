@@ -46,7 +46,7 @@ LAYERS = [
     ["validation"],
     ["config"],
     ["stores"],
-    ["confirmed", "stretches", "batches", "outage", "definitions", "sender"],
+    ["confirmed", "stretches", "batches", "outage", "definitions", "numbered", "sender"],
     ["tallies"],
     ["ticker", "lifetime", "patience", "retirement", "flusher", "views"],
     ["counter"],

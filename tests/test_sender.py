@@ -13,7 +13,7 @@ from ecl_logging.confirmed import UNKNOWN_SECONDS
 from ecl_logging.deadlines import elapsed
 from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
-from ecl_logging.sender import RENEW_SECONDS
+from ecl_logging.numbered import RENEW_SECONDS
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.redis.store import RedisStore
