@@ -317,6 +317,10 @@ class NumberedSender(Generic[_Batch, _Reply]):
     def _note(self, message: str) -> None:
         self._news.append(message)
 
+    def tell(self) -> None:
+        """Warn of what has come up. Called after the flush, with no lock held."""
+        raise NotImplementedError
+
     def _tell_as(self, name: str, news: list[str]) -> None:
         """Warn of `news` and of what has come up here. After the flush, with no lock held."""
         own, self._news = self._news, []
