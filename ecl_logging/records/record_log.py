@@ -1,0 +1,375 @@
+"""RecordLog: deduplicated records, from every program into one queue, and out of it again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from ecl_logging.deadlines import STEP_SECONDS
+from ecl_logging.errors import StoreError
+from ecl_logging.flusher import Flusher
+from ecl_logging.intervals import whole_seconds
+from ecl_logging.lifetime import watch
+from ecl_logging.outage import Outage
+from ecl_logging.records.captured import as_json, captured, restored
+from ecl_logging.records.fingerprints import fingerprint_from
+from ecl_logging.records.outbox import Outbox, PartsSender, check_keeper
+from ecl_logging.records.pending import Taken
+from ecl_logging.records.repeats import PendingRepeats, Seen
+from ecl_logging.stores import open_chosen_store
+from ecl_logging.stores.keeping import (
+    AT_ONCE,
+    CLAIM_SECONDS,
+    MAX_BYTES,
+    MAX_KINDS,
+    Entry,
+    KeepsRecords,
+    Receipt,
+    RecordBatch,
+    question_of_records,
+)
+from ecl_logging.stores.protocols import Store
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Event", "RecordLog"]
+
+
+class Event(TypedDict):
+    """A kind of record in one second, as `RecordLog.get_event` returns it."""
+
+    time: float
+    last: float
+    repeats: int
+    msg: str
+    args: dict[str, Any]
+    id: str
+    kind: str
+
+
+class Telemetry(TypedDict):
+    """What became of the records of a process; see `RecordLog.telemetry`."""
+
+    source: str
+    counted: int
+    applied: int
+    pending: int
+    dropped: dict[str, int]
+    retries: int
+    last_flush: float | None
+    last_error: str | None
+
+
+_LATEST = 2**40  # seconds; later is no time
+
+
+class _Sender(PartsSender[RecordBatch]):
+    _what = "records"
+
+    def __init__(
+        self,
+        pending: PendingRepeats,
+        store: Callable[[], Store],
+        outage: Outage,
+        bounds: tuple[int, int],
+    ) -> None:
+        super().__init__(pending, store, outage)
+        self._max_kinds, self._max_bytes = bounds
+
+    def _batch(self, taken: Taken[Any], source: str, number: int, total: int) -> RecordBatch:
+        entries = tuple(part.as_sent() for part in taken.parts)
+        return RecordBatch(source, number, total, entries, self._max_kinds, self._max_bytes)
+
+    def _apply(self, batch: RecordBatch, timeout: float) -> Receipt:
+        return self._keeper().records.put(batch, timeout=timeout)
+
+    def _question(self, source: str) -> RecordBatch:
+        return question_of_records(source)
+
+    def _settled(self, batch: RecordBatch, reply: Receipt) -> int:
+        if reply.pushed_out:
+            self._note_once(
+                "full",
+                "the store's queue is full, and its oldest records go (dropped: queue_full);"
+                " does ecl-gather run?",
+            )
+        return 0
+
+    def tell(self) -> None:
+        """Warn of what has come up. Called after the flush, with no lock held."""
+        self._tell_as("records", [])
+        self._fingerprint.tell()
+
+
+class RecordLog:
+    """Records in one place, each kind once a second with its repeats. Thread safe.
+
+    A record that repeats (by its fingerprint) within one second is stored once, with the number
+    of repeats, the times of the first and the last one, and the first one's data. Whatever fails,
+    each record is in there once; see `docs/guarantee.md`. The way out is `get_event`, iteration, or
+    `claim` and `ack`; `ecl-gather` uses the latter.
+
+    Builds without touching network or disk. Also a context manager, which closes it.
+    """
+
+    def __init__(
+        self,
+        store: object = None,
+        *,
+        fingerprint: object = "template",
+        attributes: Collection[str] | None = None,
+        max_kinds: int = MAX_KINDS,
+        max_bytes: int = MAX_BYTES,
+        sync_interval: float = 1.0,
+    ) -> None:
+        """`store`: a URL, a redis-py client (whose settings are taken over) or a store.
+
+        Without it, it is the one that ECL_STORE names, else the embedded one. `fingerprint`: what
+        makes records repeats of each other: `template` (module, file, line and message template),
+        `message`, `masked`, or a function from record to text, also as `module:function`; see
+        `docs/fingerprints.md`. `attributes`: of what the program has added to its records, only
+        these are kept (all by default). `max_kinds`, `max_bytes`: so many entries, and bytes, may
+        wait in the store; beyond, the oldest go. `sync_interval`: seconds between flushes of what
+        comes by `add`. Raises ConfigError.
+        """
+        self._open(
+            open_chosen_store(store, None),
+            fingerprint,
+            attributes,
+            (max_kinds, max_bytes),
+            sync_interval,
+        )
+
+    def _open(
+        self,
+        store: Store,
+        fingerprint: object,
+        attributes: Collection[str] | None,
+        bounds: tuple[int, int],
+        sync_interval: float,
+    ) -> None:
+        self.fingerprint = fingerprint_from(fingerprint)
+        self._attributes = None if attributes is None else frozenset(attributes)
+        self._flusher = Flusher(check_keeper(store))
+        self._pending = PendingRepeats()
+        self._outbox = Outbox(
+            "records",
+            self._flusher,
+            self._pending,
+            lambda store: _Sender(self._pending, store, self._flusher.outage, bounds),
+            sync_interval=sync_interval,
+        )
+        self._flusher.counters = (self._outbox,)
+        self._in_hand = _InHand(self._acknowledge)
+
+    @property
+    def store(self) -> Store:
+        """Where the records are."""
+        return self._flusher.store
+
+    # --- in
+
+    def add(self, record: logging.LogRecord) -> None:
+        """Take in a record, which is sent with the next flush. Never waits, never raises."""
+        try:
+            key, kind = self._key_of(record), None
+            created = _moment_of(record)
+            if isinstance(key, str):
+                kind = key
+            if not self._pending.sees_again(key, created):
+                text = as_json(captured(record, self._attributes))
+                self._pending.see(Seen(key, kind or self.fingerprint.kind(record), created, text))
+        except Exception as error:  # noqa: BLE001 - whatever a record can be made of
+            self._add_unreadable(error)
+        self._outbox.notice()
+
+    def _add_unreadable(self, error: Exception) -> None:
+        """Take in, for a record that cannot even be looked at, one that says so."""
+        text = f"a record that raises {type(error).__name__} when it is looked at"
+        record = logging.LogRecord("ecl_logging", logging.ERROR, __file__, 0, text, (), None)
+        kind = self.fingerprint.kind(record)
+        self._pending.see(Seen(kind, kind, record.created, as_json(captured(record))))
+
+    def log_event(self, record: logging.LogRecord) -> bool:
+        """Write a record at once; True when it is in the store.
+
+        Waits for the store, for one round trip as a rule, and a few seconds at most. Where the
+        store is away, the record is kept, and sent later. Never raises.
+        """
+        self.add(record)
+        return self.flush(STEP_SECONDS)
+
+    def _key_of(self, record: logging.LogRecord) -> object:
+        """By what a repeat is looked up: the place, where that decides; else the kind."""
+        if self.fingerprint.by_place:
+            place = (record.msg, record.lineno, record.pathname)
+            if [type(part) for part in place] == [str, int, str]:
+                return place
+        return self.fingerprint.kind(record)
+
+    # --- out
+
+    def claim(self, limit: int = AT_ONCE, *, seconds: float = CLAIM_SECONDS) -> list[Entry]:
+        """Return the oldest entries, at most `limit` (and 500), in the order of their time.
+
+        They are this caller's for `seconds`. What is not acknowledged by then is handed out
+        again, as it is; so nothing is lost where a gatherer dies, and what it has stored before
+        that, the next one knows by the ID. Raises StoreError.
+        """
+        return self._records.claim(limit, seconds=seconds)
+
+    def ack(self, entries: Iterable[Entry | str]) -> int:
+        """Forget these entries, or those of these IDs: they are stored elsewhere.
+
+        Returns how many were there. Safe to call twice. Raises StoreError.
+        """
+        ids = [entry.id if isinstance(entry, Entry) else entry for entry in entries]
+        return sum(self._records.ack(ids[at : at + AT_ONCE]) for at in range(0, len(ids), AT_ONCE))
+
+    def get_event(self) -> Event | None:
+        """Return the oldest event, or None where there is none. Raises StoreError.
+
+        `time` and `last` are Unix times of the first and the last of its `repeats`; `msg` is the
+        message template; `args` is the whole record of the first one: `logging.makeLogRecord`
+        makes a record of it that has its `message` and `exc_text`.
+
+        The event is acknowledged by the next call, by `close`, or by the end of the process. So
+        one that dies with an event in hand has not lost it: it is returned again, to whoever
+        asks after a minute.
+        """
+        self._in_hand.let_go()
+        entries = self.claim(1)
+        if not entries:
+            return None
+        self._in_hand.take(entries[0])
+        return _event_of(entries[0])
+
+    def __iter__(self) -> Iterator[Event]:
+        """Take out events until there are none, each acknowledged when the next is asked for."""
+        while (event := self.get_event()) is not None:
+            yield event
+
+    def _acknowledge(self, entry: Entry, timeout: float) -> None:
+        self._records.ack([entry.id], timeout=timeout)
+
+    @property
+    def _records(self) -> KeepsRecords:
+        return check_keeper(self.store).records  # type: ignore[attr-defined, no-any-return]
+
+    # --- sending and ending
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Send what is pending; True when nothing is left. Waits `timeout` seconds at most."""
+        return self._flusher.flush(timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Send what is pending, and take in no more. Safe to call twice.
+
+        Takes `timeout` seconds at most, 2 by default; what could not be sent is dropped as
+        `shutdown`, with a warning. An event in hand is acknowledged.
+        """
+        with contextlib.suppress(StoreError):  # then somebody gets it once more
+            self._in_hand.let_go()
+        self._flusher.close(timeout)
+
+    def telemetry(self) -> Telemetry:
+        """Return what became of the records of this process, in numbers of records.
+
+        counted = applied + pending + all of dropped, at any time. `dropped` is by reason:
+        `queue_full` are records, whosesoever, that had to make room in the store for those of this
+        process (so `applied` is less by these); `memory` had no room here while the store was
+        away; `server_forgot` were confirmed by a store that has lost them since, or had handed
+        them to a gatherer before that. `last_flush`: Unix time or None; `last_error`: text or None.
+        """
+        ledger, pending = self._outbox.snapshot()
+        return {
+            "source": self._outbox.source,
+            "counted": ledger.counted,
+            "applied": ledger.applied,
+            "pending": pending,
+            "dropped": ledger.dropped,
+            "retries": ledger.retries,
+            "last_flush": self._outbox.last_flush,
+            "last_error": self._flusher.outage.last_error,
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._in_hand.forget()  # it may not have been stored
+        self.close()
+
+
+class _InHand:
+    """The entry that a program has got last, and has not said that it is done with."""
+
+    def __init__(self, acknowledge: Callable[[Entry, float], None]) -> None:
+        self._acknowledge = acknowledge
+        self._entry: Entry | None = None
+        watch(self)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is one."""
+        return self._entry is not None
+
+    def take(self, entry: Entry) -> None:
+        """Have this one."""
+        self._entry = entry
+
+    def forget(self) -> None:
+        """Leave it to whoever asks when its time is over."""
+        self._entry = None
+
+    def let_go(self, timeout: float = STEP_SECONDS) -> None:
+        """Acknowledge it. Raises StoreError, and keeps it then."""
+        entry = self._entry
+        if entry is not None:
+            self._acknowledge(entry, timeout)
+            self._entry = None
+
+    def after_fork(self) -> None:
+        """Have none: it is the parent's. Only assigns."""
+        self._entry = None
+
+    def at_exit(self, *, spent: float, sharing: int) -> bool:
+        """Acknowledge it at the end of a program that does not die of an exception."""
+        if not hasattr(sys, "last_value"):
+            with contextlib.suppress(StoreError):  # then somebody gets it once more
+                self.let_go(max(0.1, Flusher.exit_timeout - spent) / sharing)
+        return True
+
+
+def _moment_of(record: logging.LogRecord) -> float:
+    """The Unix time of a record; the present where it has none."""
+    created = record.created
+    if type(created) is float and 0 <= created < _LATEST:
+        return created
+    second = whole_seconds(created)
+    return float(second) if 0 < second < _LATEST else time.time()
+
+
+def _event_of(entry: Entry) -> Event:
+    attributes = restored(entry.record)
+    return {
+        "time": entry.first,
+        "last": entry.last,
+        "repeats": entry.repeats,
+        "msg": str(attributes.get("msg", "")),
+        "args": attributes,
+        "id": entry.id,
+        "kind": entry.kind,
+    }
