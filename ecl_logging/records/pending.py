@@ -59,7 +59,7 @@ class Taken(Generic[_Part]):
 class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
     """Parts on their way to the store. Thread safe."""
 
-    reasons = REASONS
+    reasons: tuple[str, ...] = REASONS
 
     def __init__(self) -> None:
         self.arrivals: deque[_Arrival] = deque()
@@ -130,7 +130,8 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
             return self._under_way
 
     def _take_oldest(self) -> None:
-        keys, size = [], 0
+        keys: list[_Key] = []
+        size = 0
         for key, part in islice(self._parts.items(), AT_ONCE):
             if keys and size + part.size > _BATCH_SIZE:
                 break

@@ -77,10 +77,11 @@ class _Sender(PartsSender[RecordBatch]):
         pending: PendingRepeats,
         store: Callable[[], Store],
         outage: Outage,
-        bounds: tuple[int, int],
+        log: RecordLog,
     ) -> None:
         super().__init__(pending, store, outage)
-        self._max_kinds, self._max_bytes = bounds
+        self._max_kinds, self._max_bytes = log._bounds
+        self._fingerprint = log.fingerprint
 
     def _batch(self, taken: Taken[Any], source: str, number: int, total: int) -> RecordBatch:
         entries = tuple(part.as_sent() for part in taken.parts)
@@ -118,7 +119,7 @@ class RecordLog:
     Builds without touching network or disk. Also a context manager, which closes it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that can be chosen
         self,
         store: object = None,
         *,
@@ -156,13 +157,14 @@ class RecordLog:
     ) -> None:
         self.fingerprint = fingerprint_from(fingerprint)
         self._attributes = None if attributes is None else frozenset(attributes)
+        self._bounds = bounds
         self._flusher = Flusher(check_keeper(store))
         self._pending = PendingRepeats()
         self._outbox = Outbox(
             "records",
             self._flusher,
             self._pending,
-            lambda store: _Sender(self._pending, store, self._flusher.outage, bounds),
+            lambda store: _Sender(self._pending, store, self._flusher.outage, self),
             sync_interval=sync_interval,
         )
         self._flusher.counters = (self._outbox,)
