@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 from ecl_logging.batching import Batching
-from ecl_logging.errors import ConfigError
 from ecl_logging.flusher import Flusher
 from ecl_logging.locks import Interrupted
 from ecl_logging.numbered import NumberedSender, UnderWay
@@ -18,7 +17,7 @@ from ecl_logging.records.pending import PendingParts, Taken
 from ecl_logging.stores.keeping import Keeper, MessageBatch, Receipt, RecordBatch
 from ecl_logging.stores.protocols import Store
 
-__all__ = ["Outbox", "PartsSender", "check_keeper"]
+__all__ = ["Outbox", "PartsSender"]
 
 _Batch = TypeVar("_Batch", RecordBatch, MessageBatch)
 
@@ -47,7 +46,7 @@ class PartsSender(NumberedSender[_Batch, Receipt], Generic[_Batch]):
         return dataclasses.replace(batch, source=self.source, number=1, total=amount)
 
     def _keeper(self) -> Keeper:
-        return cast(Keeper, self._store())  # as was made sure of; see `check_keeper`
+        return cast(Keeper, self._store())  # as was made sure of when it was opened
 
 
 class Outbox(Batching):
@@ -105,10 +104,3 @@ class Outbox(Batching):
             self._begin()
 
         return put
-
-
-def check_keeper(store: Store) -> Store:
-    """Return the store; raise ConfigError where it keeps nothing but counts."""
-    if not isinstance(store, Keeper):
-        raise ConfigError(f"store: {type(store).__name__} keeps counts only, and no messages")
-    return store

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import StoreError
-from ecl_logging.flusher import Flusher
-from ecl_logging.intervals import whole_seconds
-from ecl_logging.lifetime import watch
 from ecl_logging.outage import Outage
 from ecl_logging.records.captured import as_json, captured, restored
 from ecl_logging.records.fingerprints import fingerprint_from
-from ecl_logging.records.outbox import Outbox, PartsSender, check_keeper
+from ecl_logging.records.in_hand import InHand
+from ecl_logging.records.kept import Kept
+from ecl_logging.records.outbox import PartsSender
 from ecl_logging.records.pending import Taken
-from ecl_logging.records.repeats import PendingRepeats, Seen
-from ecl_logging.stores import open_chosen_store
+from ecl_logging.records.repeats import PendingRepeats, Seen, handle_repeats
+from ecl_logging.records.times import moment_of
 from ecl_logging.stores.keeping import (
     AT_ONCE,
     CLAIM_SECONDS,
     MAX_BYTES,
     MAX_KINDS,
     Entry,
+    Keeper,
     KeepsRecords,
     Receipt,
     RecordBatch,
     question_of_records,
 )
 from ecl_logging.stores.protocols import Store
+from ecl_logging.validation import check_kept
 
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Self
 
 __all__ = ["Event", "RecordLog"]
 
@@ -51,22 +49,6 @@ class Event(TypedDict):
     args: dict[str, Any]
     id: str
     kind: str
-
-
-class Telemetry(TypedDict):
-    """What became of the records of a process; see `RecordLog.telemetry`."""
-
-    source: str
-    counted: int
-    applied: int
-    pending: int
-    dropped: dict[str, int]
-    retries: int
-    last_flush: float | None
-    last_error: str | None
-
-
-_LATEST = 2**40  # seconds; later is no time
 
 
 class _Sender(PartsSender[RecordBatch]):
@@ -108,7 +90,7 @@ class _Sender(PartsSender[RecordBatch]):
         self._fingerprint.tell()
 
 
-class RecordLog:
+class RecordLog(Kept):
     """Records in one place, each kind once a second with its repeats. Thread safe.
 
     A record that repeats (by its fingerprint) within one second is stored once, with the number
@@ -127,7 +109,7 @@ class RecordLog:
         attributes: Collection[str] | None = None,
         max_kinds: int = MAX_KINDS,
         max_bytes: int = MAX_BYTES,
-        sync_interval: float = 1.0,
+        sync_interval: float | None = 1.0,
     ) -> None:
         """`store`: a URL, a redis-py client (whose settings are taken over) or a store.
 
@@ -139,41 +121,23 @@ class RecordLog:
         wait in the store; beyond, the oldest go. `sync_interval`: seconds between flushes of what
         comes by `add`. Raises ConfigError.
         """
-        self._open(
-            open_chosen_store(store, None),
-            fingerprint,
-            attributes,
-            (max_kinds, max_bytes),
-            sync_interval,
-        )
-
-    def _open(
-        self,
-        store: Store,
-        fingerprint: object,
-        attributes: Collection[str] | None,
-        bounds: tuple[int, int],
-        sync_interval: float,
-    ) -> None:
-        self.fingerprint = fingerprint_from(fingerprint)
-        self._attributes = None if attributes is None else frozenset(attributes)
-        self._bounds = bounds
-        self._flusher = Flusher(check_keeper(store))
-        self._pending = PendingRepeats()
-        self._outbox = Outbox(
-            "records",
-            self._flusher,
-            self._pending,
-            lambda store: _Sender(self._pending, store, self._flusher.outage, self),
+        check_kept(
+            wholes={"max_kinds": (max_kinds, 1, 10**7), "max_bytes": (max_bytes, 2**20, 2**40)},
+            names={"attributes": attributes},
             sync_interval=sync_interval,
         )
-        self._flusher.counters = (self._outbox,)
-        self._in_hand = _InHand(self._acknowledge)
-
-    @property
-    def store(self) -> Store:
-        """Where the records are."""
-        return self._flusher.store
+        self.fingerprint = fingerprint_from(fingerprint)
+        self._attributes = None if attributes is None else frozenset(attributes)
+        self._bounds = (max_kinds, max_bytes)
+        self._pending = PendingRepeats()
+        self._open(
+            store,
+            self._pending,
+            lambda store: _Sender(self._pending, store, self._flusher.outage, self),
+            name="records",
+            sync_interval=sync_interval,
+        )
+        self._in_hand = InHand(self._acknowledge)
 
     # --- in
 
@@ -181,7 +145,7 @@ class RecordLog:
         """Take in a record, which is sent with the next flush. Never waits, never raises."""
         try:
             key, kind = self._key_of(record), None
-            created = _moment_of(record)
+            created = moment_of(record)
             if isinstance(key, str):
                 kind = key
             if not self._pending.sees_again(key, created):
@@ -197,6 +161,14 @@ class RecordLog:
         record = logging.LogRecord("ecl_logging", logging.ERROR, __file__, 0, text, (), None)
         kind = self.fingerprint.kind(record)
         self._pending.see(Seen(kind, kind, record.created, as_json(captured(record))))
+
+    def handle_repeats(
+        self, filters: list[Any], carefully: Callable[[logging.LogRecord], bool]
+    ) -> Callable[[logging.LogRecord], bool]:
+        """Return what a handler takes records in with: a known repeat at once; see `repeats`."""
+        if not self.fingerprint.by_place:
+            return carefully
+        return handle_repeats(self._pending.known, filters, carefully)
 
     def log_event(self, record: logging.LogRecord) -> bool:
         """Write a record at once; True when it is in the store.
@@ -262,47 +234,18 @@ class RecordLog:
 
     @property
     def _records(self) -> KeepsRecords:
-        return check_keeper(self.store).records  # type: ignore[attr-defined, no-any-return]
+        return cast(Keeper, self.store).records
 
-    # --- sending and ending
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Send what is pending; True when nothing is left. Waits `timeout` seconds at most."""
-        return self._flusher.flush(timeout)
+    # --- ending
 
     def close(self, timeout: float | None = None) -> None:
-        """Send what is pending, and take in no more. Safe to call twice.
+        """Send what is pending, and take in no more; see `Kept.close`.
 
-        Takes `timeout` seconds at most, 2 by default; what could not be sent is dropped as
-        `shutdown`, with a warning. An event in hand is acknowledged.
+        An event in hand is acknowledged.
         """
         with contextlib.suppress(StoreError):  # then somebody gets it once more
             self._in_hand.let_go()
-        self._flusher.close(timeout)
-
-    def telemetry(self) -> Telemetry:
-        """Return what became of the records of this process, in numbers of records.
-
-        counted = applied + pending + all of dropped, at any time. `dropped` is by reason:
-        `queue_full` are records, whosesoever, that had to make room in the store for those of this
-        process (so `applied` is less by these); `memory` had no room here while the store was
-        away; `server_forgot` were confirmed by a store that has lost them since, or had handed
-        them to a gatherer before that. `last_flush`: Unix time or None; `last_error`: text or None.
-        """
-        ledger, pending = self._outbox.snapshot()
-        return {
-            "source": self._outbox.source,
-            "counted": ledger.counted,
-            "applied": ledger.applied,
-            "pending": pending,
-            "dropped": ledger.dropped,
-            "retries": ledger.retries,
-            "last_flush": self._outbox.last_flush,
-            "last_error": self._flusher.outage.last_error,
-        }
-
-    def __enter__(self) -> Self:
-        return self
+        super().close(timeout)
 
     def __exit__(
         self,
@@ -312,56 +255,7 @@ class RecordLog:
     ) -> None:
         if error is not None:
             self._in_hand.forget()  # it may not have been stored
-        self.close()
-
-
-class _InHand:
-    """The entry that a program has got last, and has not said that it is done with."""
-
-    def __init__(self, acknowledge: Callable[[Entry, float], None]) -> None:
-        self._acknowledge = acknowledge
-        self._entry: Entry | None = None
-        watch(self)
-
-    @property
-    def is_used(self) -> bool:
-        """Whether there is one."""
-        return self._entry is not None
-
-    def take(self, entry: Entry) -> None:
-        """Have this one."""
-        self._entry = entry
-
-    def forget(self) -> None:
-        """Leave it to whoever asks when its time is over."""
-        self._entry = None
-
-    def let_go(self, timeout: float = STEP_SECONDS) -> None:
-        """Acknowledge it. Raises StoreError, and keeps it then."""
-        entry = self._entry
-        if entry is not None:
-            self._acknowledge(entry, timeout)
-            self._entry = None
-
-    def after_fork(self) -> None:
-        """Have none: it is the parent's. Only assigns."""
-        self._entry = None
-
-    def at_exit(self, *, spent: float, sharing: int) -> bool:
-        """Acknowledge it at the end of a program that does not die of an exception."""
-        if not hasattr(sys, "last_value"):
-            with contextlib.suppress(StoreError):  # then somebody gets it once more
-                self.let_go(max(0.1, Flusher.exit_timeout - spent) / sharing)
-        return True
-
-
-def _moment_of(record: logging.LogRecord) -> float:
-    """The Unix time of a record; the present where it has none."""
-    created = record.created
-    if type(created) is float and 0 <= created < _LATEST:
-        return created
-    second = whole_seconds(created)
-    return float(second) if 0 < second < _LATEST else time.time()
+        super().__exit__(kind, error, traceback)
 
 
 def _event_of(entry: Entry) -> Event:
