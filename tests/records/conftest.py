@@ -13,7 +13,7 @@ from ecl_logging.stores.protocols import Store
 from tests.conftest import Clock
 from tests.stores.kinds import KINDS
 
-KEEPING = ("memory", "sqlite")
+KEEPING = ("memory", "sqlite", "redis")
 
 
 @pytest.fixture(params=KEEPING)
