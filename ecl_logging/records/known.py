@@ -76,14 +76,14 @@ def is_known(value: object) -> bool:
     )
 
 
-def is_short(value: object) -> bool:
-    """Whether it is a plain text, number or constant that is written out in no time."""
+def is_short(value: Any) -> bool:
+    """Whether it is a plain text, number, bool or None, that is written out in no time."""
     kind = type(value)
     if kind is str:
-        return len(value) <= MAX_TEXT  # type: ignore[arg-type]
+        return len(value) <= MAX_TEXT
     if kind is int:
-        return value.bit_length() <= MAX_BITS  # type: ignore[attr-defined,no-any-return]
-    return kind is float or any(kind is constant for constant in _CONSTANTS)
+        return value.bit_length() <= MAX_BITS  # type: ignore[no-any-return]
+    return kind is float or value is None or kind is bool
 
 
 def is_known_exception(error: Any) -> bool:

@@ -26,7 +26,17 @@ from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
 from ecl_logging.records.helper import helper
 from ecl_logging.records.known import CONTAINERS, MAX_BITS, is_known
 
-__all__ = ["MAX_ITEMS", "UNFIT", "Asking", "NotKnown", "Teller", "Unasking", "Untold", "told"]
+__all__ = [
+    "MAX_ITEMS",
+    "UNFIT",
+    "Asking",
+    "NotKnown",
+    "Teller",
+    "Unasking",
+    "Untold",
+    "is_json",
+    "told",
+]
 
 MAX_ITEMS = 1000  # of all containers of a part of a record
 MAX_DEPTH = 8
@@ -162,7 +172,8 @@ class Teller:
             number = make(value)
         else:
             number = self.ask(value, make)
-        if type(number) not in {int, float} or not _is_moderate(number):
+        kind = type(number)
+        if (kind is not int and kind is not float) or not _is_moderate(number):
             raise TypeError("no number")
         return number  # type: ignore[no-any-return]
 
@@ -170,15 +181,11 @@ class Teller:
 
     def json(self, value: Any) -> object:
         """Return None, a bool, a number, a text, or a list or dict of these."""
+        if is_json(value):
+            return value
         kind = type(value)
         if kind is str:
-            return value if len(value) <= MAX_TEXT and value.isascii() else tidy(value)
-        if value is None or kind is bool:
-            return value
-        if kind is int and -_LARGEST < value < _LARGEST:
-            return value
-        if kind is float and math.isfinite(value):
-            return value
+            return tidy(value)
         if is_plain_class(kind) and kind in CONTAINERS:
             return self._json_container(value)
         if is_a(kind, int) and kind is not int and not is_slow(kind):
@@ -264,6 +271,18 @@ class Unasking(Teller):
 
     def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
         return _without_text(type(value), "was not asked")
+
+
+def is_json(value: Any) -> bool:
+    """Whether it is a text, number, bool or None that JSON holds as it is."""
+    if value is None:
+        return True
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_TEXT and value.isascii()
+    if kind is int:
+        return bool(-_LARGEST < value < _LARGEST)
+    return kind is bool or (kind is float and math.isfinite(value))
 
 
 def told(work: Callable[[Teller], _T]) -> _T:
