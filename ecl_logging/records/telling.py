@@ -8,7 +8,7 @@ the program's own code can tell is up to its class: `Teller` itself refuses to (
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -24,7 +24,7 @@ from ecl_logging.records.classes import (
 )
 from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
 from ecl_logging.records.helper import helper
-from ecl_logging.records.known import CONTAINERS, MAX_BITS, is_known
+from ecl_logging.records.known import CONTAINERS, MAX_BITS, classes_asked, is_known
 
 __all__ = [
     "MAX_ITEMS",
@@ -81,14 +81,26 @@ class Teller:
         self._items = MAX_ITEMS
         self._characters = MAX_CHARACTERS
 
-    def ask(self, value: object, question: Callable[[Any], object]) -> Any:
-        """Return the answer of an object that is not known, or an Untold."""
-        kind = type(value)
-        if is_slow(kind):
-            return _without_text(kind, "gave no text in time")
-        return self._ask(value, question)
+    def ask(
+        self,
+        value: object,
+        question: Callable[[Any], object],
+        classes: Sequence[type] | None = None,
+    ) -> Any:
+        """Return the answer of an object that is not known, or an Untold.
 
-    def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
+        `classes`: those of the program that are asked, the first one of which is to blame where
+        it takes too long; as `classes_asked` has it.
+        """
+        if classes is None:
+            classes = classes_asked(value)
+        if any(map(is_slow, classes)):
+            return _without_text(type(value), "gave no text in time")
+        return self._ask(value, question, classes)
+
+    def _ask(
+        self, value: object, question: Callable[[Any], object], classes: Sequence[type]
+    ) -> Any:
         raise NotKnown
 
     # --- as texts
@@ -250,14 +262,17 @@ class Asking(Teller):
         # Each is asked once, and kept as long, so that no other one comes to the same place.
         self._answers: dict[tuple[int, object], tuple[object, object]] = {}
 
-    def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
+    def _ask(
+        self, value: object, question: Callable[[Any], object], classes: Sequence[type]
+    ) -> Any:
         key = (id(value), question)
         if key not in self._answers:
+            self.asked = classes[0] if classes else None
             self._answers[key] = (value, self._answer(value, question))
         return self._answers[key][1]
 
     def _answer(self, value: object, question: Callable[[Any], object]) -> object:
-        kind = self.asked = type(value)
+        kind = type(value)
         try:
             return question(value)
         except BaseException as error:  # noqa: BLE001 - the program's; it may be any
@@ -269,7 +284,9 @@ class Asking(Teller):
 class Unasking(Teller):
     """Asks no object."""
 
-    def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
+    def _ask(
+        self, value: object, question: Callable[[Any], object], classes: Sequence[type]
+    ) -> Any:
         return _without_text(type(value), "was not asked")
 
 

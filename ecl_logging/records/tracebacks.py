@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from ecl_logging.records.classes import MISSING, attribute_of, is_a, is_of_program, is_slow, name_of
-from ecl_logging.records.known import is_known_exception, is_short
+from ecl_logging.records.classes import MISSING, attribute_of, is_a, name_of
+from ecl_logging.records.known import classes_asked, is_known_exception, is_short
 from ecl_logging.records.telling import UNFIT, Teller, Untold
 
 __all__ = ["traceback_of"]
@@ -22,7 +22,6 @@ _WITH_SUGGESTIONS = (AttributeError, NameError, ImportError)
 _formatter = logging.Formatter()
 _cause = vars(BaseException)["__cause__"].__get__
 _context = vars(BaseException)["__context__"].__get__
-_args = vars(BaseException)["args"].__get__
 _object = vars(AttributeError)["obj"].__get__
 
 
@@ -38,14 +37,11 @@ def traceback_of(exc_info: Any, teller: Teller) -> str:
 
 def _as_logging_has_it(exc_info: Any, teller: Teller) -> str | None:
     strange = list(_strange(exc_info[1]))
-    if any(is_slow(type(one)) for one in strange):
-        return None
     try:
         if not strange:
             return _formatter.formatException(exc_info)
-        # Of several, the first one that can be blamed for taking long.
-        to_blame = next((one for one in strange if is_of_program(type(one))), strange[0])
-        text = teller.ask(to_blame, lambda _: _formatter.formatException(exc_info))
+        classes = [kind for one in strange for kind in classes_asked(one)]
+        text = teller.ask(strange[0], lambda _: _formatter.formatException(exc_info), classes)
     except UNFIT:
         return None
     return None if type(text) is Untold or not is_a(type(text), str) else str.__str__(text)
@@ -65,7 +61,6 @@ def _strange(error: Any) -> Iterator[object]:
             return
         if not _is_plain(one):
             yield one
-            yield from (arg for arg in _args(one) if not is_short(arg))
         if is_a(type(one), AttributeError) and not is_short(_object(one)):
             yield _object(one)
         waiting += [_cause(one), _context(one)]
