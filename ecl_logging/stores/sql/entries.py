@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from ecl_logging.errors import StoreError
 from ecl_logging.stores.keeping import AT_ONCE, Entry, Receipt, RecordBatch, Repeated, Waiting
 from ecl_logging.stores.protocols import APPLIED
 from ecl_logging.stores.sql.rows import slices_of_rows, text, words
@@ -45,11 +47,14 @@ _OPEN = """
     """
 
 
-def _add(connection: sqlite3.Connection, repeated: Iterable[Repeated]) -> None:
+def _add(connection: sqlite3.Connection, repeated: Sequence[Repeated]) -> None:
     # Of this batch alone, and not of the file: in a file that was set back to an older copy,
     # numbers come again.
     token = os.urandom(8).hex()
     columns = "token, kind, second, first, last, repeats, size, record"
+    for r in repeated:
+        if not (math.isfinite(r.first) and math.isfinite(r.last)):
+            raise StoreError(f"a record of {r.first} to {r.last} is of no time")
     rows = (
         (token, r.kind, r.second, r.first, r.last, r.repeats, len(r.record.encode()), r.record)
         for r in repeated
