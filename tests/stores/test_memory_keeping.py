@@ -6,12 +6,16 @@ import os
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
 
 import pytest
 
 from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.stores import sql
 from ecl_logging.stores.keeping import AT_ONCE, Waiting
 from ecl_logging.stores.memory import MemoryStore
+from tests.interruptions import interrupted_at
 from tests.stores.programs import NOW, fork, run_python, status_of
 from tests.stores.saying import CART, MessageProgram, RecordProgram, hours, line, said, seen, told
 
@@ -91,7 +95,6 @@ def test_a_signal_handler_that_comes_amid_a_step_is_turned_away(store):
 def test_what_is_raised_amid_a_step_takes_it_back(store):
     RecordProgram(store.records).put(seen(1))
 
-
     def step() -> None:
         with store._kept.writing(5) as connection:
             connection.execute("DELETE FROM entries")
@@ -110,6 +113,23 @@ def test_a_step_whose_end_was_skipped_is_taken_back_by_the_next(store):
     connection.execute("DELETE FROM entries")
 
     assert store.records.waiting().entries == 1
+
+
+def test_a_step_that_is_interrupted_at_any_moment_happens_whole_or_not_at_all(clock):
+    """What a signal handler raises comes between any two lines; here it does at each of them."""
+    fates = set()
+    for moment in count(1):
+        records = MemoryStore(clock=clock).records
+        program = RecordProgram(records)
+        program.put(seen(1))
+        batch = program.batch(seen(1, repeats=2), seen(2, NOW + 1))
+        if not interrupted_at(moment, partial(records.put, batch), within=sql.__path__[0]):
+            break
+        fates.add(records.put(batch).status)
+        assert [entry.repeats for entry in records.claim(9)] == [3, 1]
+
+    assert moment > 50
+    assert fates == {"applied", "duplicate"}
 
 
 def test_a_table_that_is_spoilt_is_told_with_the_stores_name(store):
@@ -184,7 +204,9 @@ def test_children_that_were_forked_beside_a_busy_thread_have_a_whole_copy(store)
 FORKED_AMID = """
 import os, sys, threading, warnings
 from ecl_logging.stores import fork_gate
+from ecl_logging.stores import sql
 from ecl_logging.stores.memory import MemoryStore
+from tests.interruptions import interrupted_at
 from tests.stores.saying import RecordProgram, seen
 
 warnings.simplefilter("ignore", DeprecationWarning)

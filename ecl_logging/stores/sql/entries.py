@@ -133,11 +133,11 @@ def can_claim(connection: sqlite3.Connection, *, now: float) -> bool:
     return bool(found.fetchone()[0])
 
 
-# A time in two whole numbers, because SQLite's decimals are not exact.
+# A time in two whole numbers, because SQLite's decimals are not exact; what is no time, in none.
 _PARTS = 2**52
 _TIME = (
-    "CAST({0} AS INTEGER) || ' ' ||"
-    f" CAST(({{0}} - CAST({{0}} AS INTEGER)) * {_PARTS}.0 AS INTEGER)"
+    "CASE typeof({0}) WHEN 'real' THEN CAST({0} AS INTEGER) || ' ' ||"
+    f" CAST(({{0}} - CAST({{0}} AS INTEGER)) * {_PARTS}.0 AS INTEGER) ELSE '- -' END"
 )
 _ENTRY = (
     "number || ' ' || token || ' ' || hex(kind) || ' ' || second"
