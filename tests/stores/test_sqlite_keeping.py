@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from ecl_logging.stores.keeping import (
     question_of_messages,
     question_of_records,
 )
+from ecl_logging.stores.sqlite import connection as connections
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import wait_until
 from tests.stores.programs import NOW, REQUESTS, Program, cells, fork, status_of
@@ -365,6 +368,53 @@ def seconds_of(step: Callable[[], object]) -> float:
     began = time.perf_counter()
     step()
     return time.perf_counter() - began
+
+
+@pytest.mark.parametrize(
+    ("step", "allowed"),
+    [
+        (lambda store: RecordProgram(store.records, "b" * 32).put(seen(3)), 0),
+        (lambda store: RecordProgram(store.records, "b" * 32).put(seen(3), max_kinds=1), 0),
+        (lambda store: store.records.claim(1), 0),
+        (lambda store: store.records.waiting(), 0),
+        (lambda store: store.messages.recent([CART], 1), 0),
+        (lambda store: MessageProgram(store.messages).say(said({NOW: {"b": 1}}, [line("b")])), 0),
+        # of what has to be looked at whole:
+        (lambda store: store.messages.speakers(), 1),
+    ],
+)
+def test_no_step_looks_at_all_rows_of_a_table(store, step, allowed, monkeypatch):
+    RecordProgram(store.records).put(seen(1), seen(2))
+    MessageProgram(store.messages, "b" * 32).say(said({NOW: {"a": 1}}, [line("a")]))
+    store.records.claim(1, seconds=60)
+    statements: list[str] = []
+    for name in ("_open_to_write", "_open_to_read"):
+        monkeypatch.setattr(connections, name, traced(getattr(connections, name), statements))
+    store.close()
+    step(store)
+
+    with store._connections.reading(5) as connection:
+        scans = [
+            plan
+            for statement in statements
+            if statement.lstrip().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
+            for *_, plan in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+            if re.match(r"SCAN (entries|message_\w+|speakers|kept\w*)\b(?! USING INDEX)", plan)
+        ]
+    assert any("entries" in one or "message" in one for one in statements)
+    assert len(scans) == allowed, scans
+
+
+def traced(opening: Callable, statements: list[str]) -> Callable:
+    """Have what is opened note what it is asked."""
+
+    def opened(*arguments: Any, **options: Any) -> Any:
+        found = opening(*arguments, **options)
+        connection = found[0] if isinstance(found, tuple) else found
+        connection.set_trace_callback(statements.append)
+        return found
+
+    return opened
 
 
 def test_a_put_takes_no_longer_where_very_much_waits(path, tmp_path, clock):

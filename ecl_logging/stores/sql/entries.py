@@ -207,8 +207,10 @@ def ack(connection: sqlite3.Connection, ids: Collection[str]) -> int:
 def waiting(connection: sqlite3.Connection, *, now: float) -> Waiting:
     """How much there is."""
     row = connection.execute(
-        "SELECT entries, (SELECT count(*) FROM entries WHERE claimed_until > ?), size, pushed_out"
-        " FROM kept WHERE what = ?",
-        (max(now, 0.0), RECORDS),
+        # The first of the conditions is that of the index.
+        "SELECT entries,"
+        " (SELECT count(*) FROM entries WHERE claimed_until > 0 AND claimed_until > ?),"
+        " size, pushed_out FROM kept WHERE what = ?",
+        (now, RECORDS),
     ).fetchone()
     return Waiting(*map(int, row))
