@@ -114,7 +114,7 @@ def test_levels_and_filters_decide(handler: Any, logger: logging.Logger) -> None
 @pytest.fixture
 def lone_logger() -> logging.Logger:
     """A logger that no handler of others is at, which might format its records."""
-    return logging.Logger("keeping")
+    return logging.Logger("keeping")  # noqa: LOG001 - so that it has no parent
 
 
 @pytest.mark.parametrize("kind", HANDLERS)
