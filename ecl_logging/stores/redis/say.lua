@@ -183,7 +183,7 @@ end
 local function set_for(keys, hour)
     local start, last = hours_of(keys)
     if not start then
-        clear(keys.common) -- whose hour nobody knows
+        -- What is there, programs have counted that leave the hour for the next one to say.
         redis.call('SET', keys.start, iso_of(hour))
         return keys.common
     elseif hour > start then
