@@ -57,7 +57,13 @@ def test_by_message_logger_and_level_decide_too_but_no_place(word):
     assert not fingerprint.by_place
     assert same(fingerprint, record("took %d", 5), record("took 5", lineno=99, filename="x.py"))
     for other in ({"name": "x"}, {"levelno": 40}, {"msg": "took %d pears"}):
-        assert not same(fingerprint, record("took %d", 5), record("took %d", 5) if not other else record(**({"msg": "took %d", "args": (5,)} | other)))
+        assert not same(
+            fingerprint,
+            record("took %d", 5),
+            record("took %d", 5)
+            if not other
+            else record(**({"msg": "took %d", "args": (5,)} | other)),
+        )
 
 
 def test_only_masked_takes_messages_for_the_same_that_differ_in_numbers():
@@ -67,7 +73,9 @@ def test_only_masked_takes_messages_for_the_same_that_differ_in_numbers():
 
 def test_by_function_nothing_but_its_text_decides():
     for value in (shout, "tests.records.test_fingerprints:shout"):
-        assert same(fingerprint_from(value), record("a"), record("A", name="x", levelno=50, lineno=1))
+        assert same(
+            fingerprint_from(value), record("a"), record("A", name="x", levelno=50, lineno=1)
+        )
         assert not same(fingerprint_from(value), record("a"), record("b"))
         assert fingerprint_from(value).name == "tests.records.test_fingerprints:shout"
 
@@ -107,7 +115,9 @@ print(fingerprint_from({value!r}).kind(made))
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    zip(ALL, ["took %d apples", "took 3 apples", "took <num> apples", "TOOK %D APPLES"], strict=True),
+    zip(
+        ALL, ["took %d apples", "took 3 apples", "took <num> apples", "TOOK %D APPLES"], strict=True
+    ),
 )
 def test_the_text_is_what_records_of_a_kind_have_in_common(value, text):
     assert fingerprint_from(value).text(record("took %d apples", 3)) == text
@@ -223,14 +233,35 @@ def test_other_threads_are_in_the_function_at_the_same_time():
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("templat", "ecl: fingerprint: unknown fingerprint 'templat'; did you mean 'template'?; or a function from record to text, as module:function"),
-        (5, "ecl: fingerprint: 5 is no fingerprint; write one of masked, message, template; or a function from record to text, as module:function"),
-        (None, "ecl: fingerprint: None is no fingerprint; write one of masked, message, template; or a function from record to text, as module:function"),
-        ("no_such_module_of:f", "ecl: fingerprint: 'no_such_module_of:f': 'no_such_module_of' cannot be imported (ModuleNotFoundError: No module named 'no_such_module_of')"),
+        (
+            "templat",
+            "ecl: fingerprint: unknown fingerprint 'templat'; did you mean 'template'?; or a function from record to text, as module:function",
+        ),
+        (
+            5,
+            "ecl: fingerprint: 5 is no fingerprint; write one of masked, message, template; or a function from record to text, as module:function",
+        ),
+        (
+            None,
+            "ecl: fingerprint: None is no fingerprint; write one of masked, message, template; or a function from record to text, as module:function",
+        ),
+        (
+            "no_such_module_of:f",
+            "ecl: fingerprint: 'no_such_module_of:f': 'no_such_module_of' cannot be imported (ModuleNotFoundError: No module named 'no_such_module_of')",
+        ),
         (":f", "ecl: fingerprint: ':f': '' cannot be imported (ValueError: Empty module name)"),
-        ("tests.records.test_fingerprints:shoot", "ecl: fingerprint: unknown name in 'tests.records.test_fingerprints:shoot': 'shoot'; did you mean 'shout'?"),
-        ("tests.records.test_fingerprints:Fruit.off", "ecl: fingerprint: unknown name in 'tests.records.test_fingerprints:Fruit.off': 'off'; did you mean 'of'?"),
-        ("tests.records.test_fingerprints:ALL", "ecl: fingerprint: 'tests.records.test_fingerprints:ALL' is no function from record to text"),
+        (
+            "tests.records.test_fingerprints:shoot",
+            "ecl: fingerprint: unknown name in 'tests.records.test_fingerprints:shoot': 'shoot'; did you mean 'shout'?",
+        ),
+        (
+            "tests.records.test_fingerprints:Fruit.off",
+            "ecl: fingerprint: unknown name in 'tests.records.test_fingerprints:Fruit.off': 'off'; did you mean 'of'?",
+        ),
+        (
+            "tests.records.test_fingerprints:ALL",
+            "ecl: fingerprint: 'tests.records.test_fingerprints:ALL' is no function from record to text",
+        ),
     ],
 )
 def test_what_is_no_fingerprint_is_refused(value, problem):

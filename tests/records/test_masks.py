@@ -86,7 +86,9 @@ def test_neither_does_it_where_marks_are_longer_than_there_is_room(text: str) ->
     assert mask(masked) == masked
 
 
-@pytest.mark.parametrize("part", ["1 ", "a1", "1.", "'", "'\\", "a.b@", "a.", "a/", ":", "f:", " ", "user "])
+@pytest.mark.parametrize(
+    "part", ["1 ", "a1", "1.", "'", "'\\", "a.b@", "a.", "a/", ":", "f:", " ", "user "]
+)
 def test_the_time_grows_with_the_length_and_no_faster(part: str) -> None:
     """Four times the text in less than twelve times the time; the square would be sixteen."""
 
