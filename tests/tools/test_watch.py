@@ -14,7 +14,7 @@ import pytest
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.tools import painters, watch
-from ecl_logging.tools.picture import BOLD, PLAIN, WARNING, Size, Span
+from ecl_logging.tools.lines import BOLD, PLAIN, WARNING, Size, Span
 from ecl_logging.tools.read import main as ecl_read
 
 LAST = "# errors 1h last 2026-11-22T11:00:00Z\nerror:0\n"
