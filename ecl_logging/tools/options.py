@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from ecl_logging.tools.command import parse
 
-__all__ = ["WATCH_SECONDS", "add_watch_option", "parse_words", "seconds", "whole_number"]
+__all__ = [
+    "WATCH_SECONDS",
+    "add_watch_option",
+    "parse_words",
+    "seconds",
+    "whole_number",
+    "whole_number_or_zero",
+]
 
 WATCH_SECONDS = "2"
 """What --watch means without a number."""
@@ -65,9 +72,20 @@ def _with_numbers_joined(words: Sequence[str], numbers: Mapping[str, str]) -> li
 
 def whole_number(text: str) -> int:
     """Return the number from 1; for argparse."""
-    if not (text.isascii() and text.isdecimal() and int(text[:20])):
+    if not (_is_whole(text) and int(text[:20])):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text[:20])
+
+
+def whole_number_or_zero(text: str) -> int:
+    """Return the number from 0; for argparse."""
+    if not _is_whole(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text[:20])
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def seconds(text: str) -> float:

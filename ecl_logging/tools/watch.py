@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TextIO, TypeAlias, TypeVar
 
 from ecl_logging.errors import EclError, StoreError
 from ecl_logging.outage import Outage
@@ -24,6 +25,8 @@ __all__ = ["TERMINATED", "Display", "LiveTable", "Stream", "watch"]
 
 TERMINATED = 143
 """The exit status after SIGTERM, as a shell says it."""
+
+_LONGEST_WAIT = 86400.0  # seconds; systems take no time that is much longer
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], object] | signal.Handlers
 
@@ -214,4 +217,22 @@ class Stream(Generic[_Reading]):
             self._before = self._between
 
     def wait(self, seconds: float) -> None:
-        time.sleep(min(seconds, threading.TIMEOUT_MAX))
+        if _loses_its_reader(sys.stdout, min(seconds, _LONGEST_WAIT)):
+            raise BrokenPipeError
+
+
+def _loses_its_reader(stream: TextIO, seconds: float) -> bool:
+    """Wait, at most until nobody reads any more what is written; whether that is so.
+
+    Where nothing is to be written for a long time, an end of the pipe would show in nothing else.
+    """
+    try:
+        number = stream.fileno()
+    except OSError:  # no file of the system's
+        number = -1
+    if number < 0 or not hasattr(select, "poll"):
+        time.sleep(seconds)
+        return False
+    poll = select.poll()
+    poll.register(number, 0)  # errors and hang-ups come unasked
+    return bool(poll.poll(seconds * 1000))
