@@ -126,7 +126,7 @@ def _guessed_time(line: str) -> str | None:
     except ValueError:
         pass
     words = line[:64].split(" ")
-    for text in (words[0], " ".join(words[:2])):
+    for text in (" ".join(words[:2]), words[0]):
         try:
             found = datetime.fromisoformat(text)
             found = found.astimezone(UTC) if found.tzinfo else found
