@@ -19,6 +19,8 @@ from ecl_logging.stores.protocols import (
     Reply,
     Source,
 )
+from ecl_logging.stores.sql.in_memory import InMemory
+from ecl_logging.stores.sql.keepers import SqlMessages, SqlRecords
 
 __all__ = ["MemoryStore"]
 
@@ -108,7 +110,7 @@ class _MemoryTables:
 class MemoryStore:
     """`memory://`: private to whoever opened it; `memory://NAME`: shared in the process.
 
-    A forked child goes on with a copy of its own. Thread safe.
+    A forked child goes on with a copy of its own. Thread safe. A `Keeper`, too.
     """
 
     def __init__(self, shown: str = "memory://", clock: Callable[[], float] = time.time) -> None:
@@ -116,6 +118,15 @@ class MemoryStore:
         self._clock = clock
         self._lock = threading.RLock()
         self._tables = _MemoryTables()
+        self._kept = InMemory(shown)
+
+    @property
+    def records(self) -> SqlRecords:
+        return SqlRecords(self._kept, self._clock)
+
+    @property
+    def messages(self) -> SqlMessages:
+        return SqlMessages(self._kept, self._clock)
 
     def _write(self, step: Callable[[_MemoryTables], _T]) -> _T:
         """Take one atomic step, which takes microseconds whatever a `timeout` would allow."""

@@ -26,9 +26,12 @@ def is_locked(error: sqlite3.Error) -> bool:
 
 
 @contextlib.contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn what SQLite and the system raise into our errors, with the file's name."""
-    shown = f"sqlite:///{path}"
+def translated(path: str, *, is_file: bool = True) -> Iterator[None]:
+    """Turn what SQLite and the system raise into our errors, with the file's name.
+
+    Of a database in memory (not `is_file`), `path` is what it is called.
+    """
+    shown = f"sqlite:///{path}" if is_file else path
     try:
         yield
     except StoreUnavailable as error:
@@ -39,15 +42,15 @@ def translated(path: str) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         if name in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
             raise StoreError(f"{shown}: is no database, or a damaged one") from error
-        reason = "is locked by another process" if is_locked(error) else _reason(path)
-        reason = reason or str(error)
+        reason = "is locked by another process" if is_locked(error) else ""
+        reason = reason or (is_file and _reason(path)) or str(error)
         raise StoreUnavailable(f"{shown}: {reason}") from error
     except sqlite3.Error as error:
         raise StoreError(f"{shown}: {error}") from error
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise StoreError(f"{shown}: holds what this library did not write: {error}") from error
     except OSError as error:
-        reason = _reason(path) or error.strerror or str(error)
+        reason = (is_file and _reason(path)) or error.strerror or str(error)
         raise StoreUnavailable(f"{shown}: {reason}") from error
 
 

@@ -18,6 +18,7 @@ from ecl_logging.stores.protocols import (
     Reply,
     Source,
 )
+from ecl_logging.stores.sql.keepers import SqlMessages, SqlRecords
 from ecl_logging.stores.sqlite.connection import Connections
 from ecl_logging.stores.sqlite.tables import SqliteTables
 
@@ -27,7 +28,10 @@ _READ_SECONDS = 5.0
 
 
 class SqliteStore:
-    """Counts in one SQLite file, for all processes of one machine. Thread safe."""
+    """Counts in one SQLite file, for all processes of one machine. Thread safe.
+
+    A `Keeper`, too.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,14 @@ class SqliteStore:
             return f"sqlite:///{self._absolute_path()}"
         except StoreError:
             return "the embedded store"
+
+    @property
+    def records(self) -> SqlRecords:
+        return SqlRecords(self._connections, self._clock)
+
+    @property
+    def messages(self) -> SqlMessages:
+        return SqlMessages(self._connections, self._clock)
 
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0

@@ -5,47 +5,28 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TypeVar
 
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Definition, Reply, Source, as_defined
+from ecl_logging.stores.sql.rows import MOST_PARAMETERS, in_slices, question_marks, text, words
 from ecl_logging.stores.steps import Addition
 
 __all__ = ["SqliteTables"]
 
-_T = TypeVar("_T")
-
-_MOST_PARAMETERS = 999  # of one statement in older builds of SQLite
-
-# Many rows in one: each row that Python fetches lets go of its global lock; see `steps`. Texts are
-# in hexadecimal digits, so whatever somebody has stored, blanks stand between.
+# Many rows in one: see `sql.rows`.
 _IDS = "group_concat(hex(id), ' ')"
 _CELLS = (
     "group_concat(hex(id) || ' ' || CASE typeof(count) WHEN 'integer' THEN count ELSE '-' END, ' ')"
 )
 
 
-def _words(packed: str | None) -> list[str]:
-    return [] if packed is None else packed.split(" ")  # a foreign row's ID may be empty
-
-
-def _text(digits: str) -> str:
-    return bytes.fromhex(digits).decode(errors="replace")
-
-
 def _cells_of(packed: str | None) -> dict[str, int | None]:
     """Cell -> count, None where it holds no integer."""
-    words = _words(packed)
-    counts = (None if word == "-" else int(word) for word in words[1::2])
-    return dict(zip(map(_text, words[::2]), counts, strict=True))
-
-
-def _in_slices(items: Iterable[_T], length: int) -> Iterator[list[_T]]:
-    listed = list(items)
-    for first in range(0, len(listed), length):
-        yield listed[first : first + length]
+    found = words(packed)
+    counts = (None if word == "-" else int(word) for word in found[1::2])
+    return dict(zip(map(text, found[::2]), counts, strict=True))
 
 
 class SqliteTables:
@@ -70,13 +51,13 @@ class SqliteTables:
         ).fetchone()
         if row is None:
             return None
-        version, text, events = row
-        body = json.loads(text)
+        version, body_text, events = row
+        body = json.loads(body_text)
         return as_defined(
             Definition(
                 group=group,
                 intervals=tuple(Interval.parse(text) for text in body["intervals"]),
-                events=frozenset(map(_text, _words(events))),
+                events=frozenset(map(text, words(events))),
                 history=body["history"],
                 max_events=body["max_events"],
                 measures=frozenset(body["measures"]),
@@ -100,9 +81,9 @@ class SqliteTables:
             (group, definition.version, json.dumps(body)),
         )
         self._execute('DELETE FROM events WHERE "group" = ?', (group,))
-        for some in _in_slices(definition.events, _MOST_PARAMETERS // 2):
+        for some in in_slices(definition.events, MOST_PARAMETERS // 2):
             self._execute(
-                f"INSERT INTO events VALUES {','.join(['(?, ?)'] * len(some))}",  # noqa: S608 - question marks only
+                f"INSERT INTO events VALUES {question_marks(len(some), 2)}",  # noqa: S608 - question marks only
                 list(chain.from_iterable((group, event_id) for event_id in some)),
             )
 
@@ -163,8 +144,8 @@ class SqliteTables:
             (SELECT {_CELLS} FROM counts {place} AND id IN (SELECT id FROM wanted))
             """  # noqa: S608 - constants
         places = [(group, *bucket) * 2 for bucket in buckets]
-        for some in _in_slices(ids, max(1, _MOST_PARAMETERS - 6 * len(places))):
-            wanted = ",".join(["(?)"] * len(some))
+        for some in in_slices(ids, max(1, MOST_PARAMETERS - 6 * len(places))):
+            wanted = question_marks(len(some), 1)
             row = self._execute(
                 f"WITH wanted(id) AS (VALUES {wanted}) SELECT {','.join([columns] * len(places))}",
                 (*some, *chain.from_iterable(places)),
@@ -189,9 +170,9 @@ class SqliteTables:
             for interval, start, counts in additions
             for cell, n in counts.items()
         )
-        for some in _in_slices(rows, _MOST_PARAMETERS // 5):
+        for some in in_slices(rows, MOST_PARAMETERS // 5):
             self._execute(
-                f"INSERT INTO counts VALUES {','.join(['(?, ?, ?, ?, ?)'] * len(some))}"  # noqa: S608 - question marks only
+                f"INSERT INTO counts VALUES {question_marks(len(some), 5)}"  # noqa: S608 - question marks only
                 ' ON CONFLICT ("group", interval, start, id)'
                 " DO UPDATE SET count = count + excluded.count",
                 list(chain.from_iterable(some)),
