@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -345,7 +346,7 @@ def test_following_ends_when_nobody_reads_any_more_though_nothing_comes(tmp_path
     """As with `ecl-tail -f | head -1`, where no further message comes."""
     url = f"sqlite:///{tmp_path}/counts.db"
     store = open_store(url)
-    Program(store).say("a", "info", "hello", at=NOON)
+    Program(store).say("a", "info", "hello", at=time.time())
     store.close()
     following = subprocess.Popen(
         [sys.executable, "-m", "ecl_logging.tools.tail", "-f", "--store", url],
@@ -357,7 +358,7 @@ def test_following_ends_when_nobody_reads_any_more_though_nothing_comes(tmp_path
     assert following.stdout is not None
     assert following.stderr is not None
     with following:
-        assert following.stdout.readline() == "2026-11-22T12:00:00.000Z a info hello\n"
+        assert following.stdout.readline().endswith("Z a info hello\n")
         following.stdout.close()
         assert following.wait(timeout=30) == 0
         assert following.stderr.read() == ""
