@@ -80,11 +80,13 @@ def _watch(context: Context, messages: CommonMessages, arguments: argparse.Names
 
 
 def _text(reading: Reading, *, with_rates: bool = False) -> str:
-    """The heading and the table; on a terminal no wider than that."""
+    """The heading and the table, on a terminal no wider than that; nothing where nobody spoke."""
+    if reading.notes:
+        return ""
     ruler = Ruler(sys.stdout.encoding or "utf-8")
     width = size_of(sys.stdout).columns if sys.stdout.isatty() else None
     styled = is_styled(sys.stdout)
-    lines = [heading(reading)] if reading.start is not None else []
+    lines = [heading(reading)]
     for line in table(reading, ruler, width, with_rates=with_rates):
         lines.append("".join(painted(span) if styled else span.text for span in line))
     return "".join(f"{line}\n" for line in lines)

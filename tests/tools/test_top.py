@@ -231,10 +231,24 @@ def test_a_long_message_is_printed_whole(program, ran):
 
 
 def test_an_empty_store_names_itself(commanded, ran):
-    status, out, err = ran(ecl_top)
+    assert ran(ecl_top) == (
+        0,
+        "",
+        "ecl-top: nothing said in memory://commands; choose with --store or ECL_STORE\n",
+    )
 
-    assert (status, out) == (0, "# 2026-11-22T12:00:00Z this hour, 0 messages of 0 kinds\n")
-    assert err == "ecl-top: nothing said in memory://commands; choose with --store or ECL_STORE\n"
+
+def test_a_choice_that_nobody_meets_names_those_there_are(program, ran):
+    program.say("a", "info", "hello", at=NOON)
+
+    assert ran(ecl_top, "--level", "error") == (
+        0,
+        "",
+        (
+            "ecl-top: no logger has said anything with level error or above in "
+            "memory://commands; it has a\n"
+        ),
+    )
 
 
 @pytest.mark.parametrize("arguments", [["-n", "0"], ["a", "b"], ["--level", "x"], ["--watch=0"]])
