@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 
-__all__ = ["is_below"]
+__all__ = ["is_below", "is_pattern"]
 
 
 def is_below(name: str, logger: str) -> bool:
@@ -14,6 +14,11 @@ def is_below(name: str, logger: str) -> bool:
     """
     if logger == "root":
         return name == "root"  # its descendants would be all there are
-    if "*" in logger or "?" in logger:
+    if is_pattern(logger):
         return fnmatch.fnmatchcase(name, logger)
     return name == logger or name.startswith(logger + ".")
+
+
+def is_pattern(logger: str) -> bool:
+    """Whether it is a pattern, and no logger's name."""
+    return "*" in logger or "?" in logger

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.logger_names import is_below
+from ecl_logging.logger_names import is_below, is_pattern
 from ecl_logging.records.severities import severity_of
 from ecl_logging.stores.keeping import AT_ONCE, SEVERITIES, Keeper, KeepsMessages
 from ecl_logging.tools.command import Context, UsageError, add_common_options
@@ -82,10 +82,22 @@ class Audience:
     def speakers(self) -> tuple[list[Speaker], tuple[str, ...]]:
         """Return those that there are, sorted, and what is to be said where there are none."""
         there = self.messages.speakers()
+        chosen = [speaker for speaker in there if self._is_for(*speaker)]
+        chosen = sorted([*chosen, *self._unlisted(chosen)])
+        if chosen:
+            return chosen, ()
         if not there:
             return [], (f"nothing said in {self.store}; choose with --store or ECL_STORE",)
-        chosen = [speaker for speaker in there if self._is_for(*speaker)]
-        return chosen, () if chosen else (self._note_nobody(there),)
+        return [], (self._note_nobody(there),)
+
+    def _unlisted(self, listed: Sequence[Speaker]) -> list[Speaker]:
+        """Whom the store has not listed: other programs may write messages, and no list."""
+        if self.logger is None or is_pattern(self.logger) or not self.logger.isprintable():
+            return []  # what is not printable may be bytes that are no text
+        everyone = [(self.logger, severity) for severity in SEVERITIES]
+        missing = [who for who in everyone if who not in listed and self._is_for(*who)]
+        found = self.messages.recent(missing, 1) if missing else []
+        return [who for who, lines in zip(missing, found, strict=True) if lines]
 
     def _is_for(self, name: str, severity: str) -> bool:
         if self.logger is not None and not is_below(name, self.logger):

@@ -203,8 +203,9 @@ class Stream(Generic[_Reading]):
             self._outage.began(StoreError(str(error)))
         else:
             self._outage.ended()
-            self._write(self._written(reading))
         self._outage.tell()
+        if error is None:
+            self._write(self._written(reading))
         if reading.notes != self._told:
             self._told = reading.notes
             for note in reading.notes:

@@ -16,6 +16,8 @@ from typing import Self
 import pytest
 
 from ecl_logging.stores import open_store
+from tests.canary import assert_no_canary
+from tests.redis_servers import running
 from tests.saying import Program
 from tests.tools.terminals import (
     CLEAR_SCREEN,
@@ -154,6 +156,30 @@ def test_a_message_of_a_newline_and_sequences_is_one_line_on_a_terminal(
     assert CLEAR_SCREEN not in terminal.written
 
 
+def test_following_goes_on_when_the_store_is_back(start: Start, tmp_path: Path):
+    with running(tmp_path) as server:
+        store = open_store(server.url)
+        Program(store).say("a", "error", "before", at=time.time())
+        terminal = start("tail", "-f", "--store", server.url)
+        terminal.wait_for(lambda: b"before" in terminal.written)
+        server.kill()
+        terminal.wait_for(lambda: "trying on" in terminal.err())
+        server.start()
+        store.close()
+        store = open_store(server.url)
+        Program(store).say("a", "error", "after", at=time.time())
+        terminal.wait_for(lambda: b"after" in terminal.written)
+        store.close()
+    terminal.press(b"\x03")
+
+    assert terminal.end() == 130
+    away, back, passed_by = terminal.err().splitlines()
+    assert re.fullmatch(r"ecl-tail: unix:.*; trying on", away)
+    assert re.fullmatch(r"ecl-tail: the store is back after \d+ s; watching on", back)
+    assert passed_by == "ecl-tail: ... some messages may have passed by, of a error"
+    assert_no_canary("stderr", terminal.err())
+
+
 # --- ecl-top --watch
 
 
@@ -278,6 +304,25 @@ def test_an_empty_store_is_told_below_the_table(watch: Start, program: Program):
 
     assert terminal.end() == 130
     assert_left_as_it_was(terminal)
+
+
+def test_the_last_table_stays_while_the_store_is_away(watch: Start, tmp_path: Path):
+    with running(tmp_path) as server:
+        store = open_store(server.url)
+        Program(store).say("a", "error", "hello", at=time.time(), times=5)
+        store.close()
+        terminal = watch("--store", server.url)
+        terminal.wait_for(lambda: shows(terminal, "^ *5 .* hello$"))
+        server.kill()
+        terminal.wait_for(lambda: shows(terminal, r"^as of \d\d:\d\d:\d\dZ; trying on: unix:"))
+        assert shows(terminal, "^ *5 .* hello$")
+        server.start()
+        terminal.wait_for(lambda: "trying on" not in terminal.shown())
+    terminal.press(b"\x03")
+
+    assert terminal.end() == 130
+    assert_left_as_it_was(terminal)
+    assert_drawn_without_flicker(terminal)
 
 
 # --- ecl-top once, and in a pipe

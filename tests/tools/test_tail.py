@@ -140,6 +140,30 @@ def test_what_cannot_be_is_wrong_usage(commanded, ran, arguments):
     assert ran(ecl_tail, *arguments)[:2] == (2, "")
 
 
+def test_who_only_other_programs_speak_for_is_found_by_name(empty_server, ran):
+    """They write the list, and nothing of who there is."""
+    with empty_server.client() as client:
+        client.lpush("recent:old.app:info", "Sun Nov 22 12:00:00 2026 hello")
+    store = ("--store", empty_server.url)
+
+    assert ran(ecl_tail, *store)[1] == ""
+    assert ran(ecl_tail, "old.app", *store)[1:] == (
+        "- old.app info Sun Nov 22 12:00:00 2026 hello\n",
+        "",
+    )
+    assert ran(ecl_tail, "old.app", "--level", "error", *store)[1] == ""
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite:///counts.db"])
+def test_a_logger_that_no_store_can_have_has_said_nothing(ran, store):
+    """As an argument of bytes that are no UTF-8."""
+    Program(open_store("sqlite:///counts.db")).say("a", "info", "hello", at=NOON)
+
+    status, out, err = ran(ecl_tail, "a\udcff", "--store", store)
+
+    assert (status, out, err.count("\n")) == (0, "", 1)
+
+
 # --- lines of any form
 
 
