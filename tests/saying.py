@@ -1,27 +1,23 @@
-"""Messages as programs send them to a store."""
+"""Messages as programs send them to a store, from what was said at which time."""
 
 from __future__ import annotations
 
 import uuid
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
-from ecl_logging.stores.keeping import HOUR, MAX_MESSAGES, MAX_RECENT, Keeper, MessageBatch, Said
+from ecl_logging.stores.keeping import HOUR, Keeper, Said
+from tests.stores.saying import MessageProgram, line
 
 
-@dataclass
 class Program:
     """Says messages to a store, each call one batch."""
 
-    store: object
-    recent: int = MAX_RECENT
-    max_messages: int = MAX_MESSAGES
-    _source: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _number: int = 0
-    _total: int = 0
+    def __init__(self, store: object, **options: Any) -> None:
+        """`options` are those of a batch: `recent`, `max_messages`."""
+        self._program = MessageProgram(cast(Keeper, store).messages, uuid.uuid4().hex)
+        self._options = options
 
     def say(self, name: str, severity: str, *messages: str, at: float, times: int = 1) -> None:
         """Say each of these so many times, at one time."""
@@ -32,35 +28,12 @@ class Program:
         lines: dict[tuple[str, str], list[str]] = {}
         counts: dict[tuple[str, str], dict[int, Counter[str]]] = {}
         for at, name, severity, message in messages:
-            lines.setdefault((name, severity), []).append(f"{iso(at)} {message}")
+            lines.setdefault((name, severity), []).append(line(message, at))
             hours = counts.setdefault((name, severity), {})
             hours.setdefault(int(at // HOUR) * HOUR, Counter())[message] += 1
-        self._send([Said(*who, tuple(lines[who]), counts[who]) for who in lines])
+        said = [Said(*who, tuple(lines[who]), counts[who]) for who in lines]
+        self._program.say(*said, **self._options)
 
     def put_lines(self, name: str, severity: str, *lines: str) -> None:
         """Store lines as they are, as other programs do; the oldest first."""
-        self._send([Said(name, severity, lines)])
-
-    def _send(self, said: list[Said]) -> None:
-        self._number += 1
-        self._total += sum(max(len(one.lines), _sum(one)) for one in said)
-        receipt = cast(Keeper, self.store).messages.say(
-            MessageBatch(
-                self._source,
-                self._number,
-                self._total,
-                tuple(said),
-                recent=self.recent,
-                max_messages=self.max_messages,
-            )
-        )
-        assert receipt.status == "applied", receipt
-
-
-def _sum(said: Said) -> int:
-    return sum(sum(counts.values()) for counts in said.counts.values())
-
-
-def iso(at: float) -> str:
-    """A time as it stands before the messages of a store."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        self._program.say(Said(name, severity, lines), **self._options)

@@ -15,7 +15,8 @@ from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores import open_store
 from ecl_logging.tools.recent import merged
 from ecl_logging.tools.tail import main as ecl_tail
-from tests.saying import Program, iso
+from tests.saying import Program
+from tests.stores.saying import line
 
 ROOT = Path(__file__).parents[2]
 NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
@@ -128,8 +129,8 @@ def test_a_level_that_is_none_is_wrong_usage(commanded, ran, level):
 
 
 def test_severities_of_other_programs_have_no_level_unless_they_are_numbers(program, ran):
-    program.put_lines("a", "notice", f"{iso(NOON)} what is this")
-    program.put_lines("a", "25", f"{iso(NOON)} above info")
+    program.put_lines("a", "notice", line("what is this", NOON))
+    program.put_lines("a", "25", line("above info", NOON))
 
     assert messages_in(ran(ecl_tail)[1]) == ["above info", "what is this"]
     assert messages_in(ran(ecl_tail, "--level", "info")[1]) == ["above info"]
@@ -180,7 +181,7 @@ def test_lines_of_another_form_are_shown_as_they_are_at_their_place(program, ran
 
 
 @pytest.mark.parametrize(
-    "line",
+    "theirs",
     [
         "2026-11-22T12:00:01.500Z",  # no message, not even an empty one
         "2026-11-22T12:00:01 x",
@@ -189,17 +190,17 @@ def test_lines_of_another_form_are_shown_as_they_are_at_their_place(program, ran
         "Sun Nov 22 12:00:01 2026 x",
     ],
 )
-def test_the_time_of_a_line_of_another_form_is_guessed(line):
-    ours = [f"{iso(NOON + 2)} b", f"{iso(NOON + 1)} a"]
+def test_the_time_of_a_line_of_another_form_is_guessed(theirs):
+    ours = [line("b", NOON + 2), line("a", NOON + 1)]
 
-    found = merged({("z", "info"): ours, ("a", "info"): [line]})
+    found = merged({("z", "info"): ours, ("a", "info"): [theirs]})
 
-    assert [message.text for message in found] == ["a", line, "b"]
+    assert [message.text for message in found] == ["a", theirs, "b"]
 
 
 def test_a_line_without_any_time_stays_beside_its_neighbour():
-    ours = {("a", "info"): [f"{iso(NOON + n)} {n}" for n in (5, 3, 1)]}
-    theirs = {("b", "info"): ["last", f"{iso(NOON + 4)} 4", "2nd", f"{iso(NOON + 2)} 2", "first"]}
+    ours = {("a", "info"): [line(str(n), NOON + n) for n in (5, 3, 1)]}
+    theirs = {("b", "info"): ["last", line("4", NOON + 4), "2nd", line("2", NOON + 2), "first"]}
 
     found = [message.text for message in merged(ours | theirs)]
 
@@ -208,7 +209,7 @@ def test_a_line_without_any_time_stays_beside_its_neighbour():
 
 def test_lines_without_any_time_come_first():
     found = merged(
-        {("a", "info"): [f"{iso(NOON)} a"], ("b", "info"): ["2", "0001-01-01T00:00+23:00"]}
+        {("a", "info"): [line("a", NOON)], ("b", "info"): ["2", "0001-01-01T00:00+23:00"]}
     )
 
     assert [message.text for message in found] == ["0001-01-01T00:00+23:00", "2", "a"]
