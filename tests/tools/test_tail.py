@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -235,6 +237,17 @@ def test_a_long_message_is_printed_whole(program, ran):
     program.say("a", "info", "x" * 16384, at=NOON)
 
     assert messages_in(ran(ecl_tail)[1]) == ["x" * 16384]
+
+
+def test_the_page_shows_what_is_printed(commanded, program, ran):
+    page = (ROOT / "docs/messages-at-hand.md").read_text("utf-8")
+    block = re.search(r"\$ ecl-tail -n 6\n(.*?)```", page, re.DOTALL)[1]
+    for text in block.splitlines():
+        moment, name, severity, message = text.split(" ", 3)
+        at = commanded.clock.now = datetime.fromisoformat(moment).timestamp()
+        program.say(name, severity, message.replace("\\n", "\n"), at=at)
+
+    assert ran(ecl_tail, "-n", "6")[1] == block
 
 
 # --- a store with nothing

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from ecl_logging.errors import StoreUnavailable
+from ecl_logging.stores.keeping import OTHER_MESSAGES
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.tools.common import CommonMessages
+from ecl_logging.tools.common import CommonMessages, Reading, Row
+from ecl_logging.tools.lines import Frame, Size, width_of
+from ecl_logging.tools.printable import Ruler
 from ecl_logging.tools.speakers import Audience
 from ecl_logging.tools.top import main as ecl_top
+from ecl_logging.tools.top_table import picture
 from tests.saying import Program
 
 NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z; the clock stands a minute later
@@ -413,3 +420,54 @@ def test_a_store_that_goes_away_is_waited_for(commanded, program, ran, waits, mo
         "ecl-top: memory://commands: gone; trying on\n"
         "ecl-top: the store is back after 0 s; watching on\n"
     )
+
+
+# --- pictures, and the page
+
+
+READING = Reading(
+    start=int(NOON),
+    is_finished=False,
+    seconds=60.0,
+    total=1_000_012,
+    kinds=12,
+    has_other=True,
+    rows=(
+        Row("a.rather.long.name.of.a.logger", "critical", "日本茶" * 30, 1_000_000, 0.99, 123456.7),
+        *(Row("b", "info", f"message {n}", 1, 0.01, None) for n in range(11)),
+        Row("b", "info", OTHER_MESSAGES, 1, 0.01, 0.0),
+    ),
+    notes=("something to be said beside it, which is longer than most terminals are wide",),
+)
+
+
+@pytest.mark.parametrize("trouble", [None, "as of 12:00:00Z; trying on: the store is away"])
+def test_a_picture_fits_into_any_terminal(trouble):
+    frame, ruler = Frame("sqlite:////somewhere/counts.db", "12:00:00Z", trouble), Ruler()
+    for columns in range(1, 130, 3):
+        for rows in (1, 2, 3, 5, 8, 24):
+            lines = picture(READING, frame, Size(columns, rows), ruler)
+            assert len(lines) <= rows
+            assert max(width_of(line, ruler) for line in lines) <= columns
+
+
+def test_what_a_low_terminal_hides_is_counted():
+    size = Size(100, 10)
+    lines = picture(READING, Frame("memory://", "12:00:00Z"), size, Ruler())
+    texts = ["".join(span.text for span in line) for line in lines]
+
+    shown = sum("b  " in text or "日" in text for text in texts)
+    [more] = [text for text in texts if text.startswith("... and ")]
+    assert more == f"... and {len(READING.rows) - shown} more"
+
+
+def test_the_page_shows_what_is_printed(commanded, program, ran):
+    """Said again as often as the page has it, the same comes out."""
+    page = (Path(__file__).parents[2] / "docs/messages-at-hand.md").read_text("utf-8")
+    block = re.search(r"\$ ecl-top\n(.*?)```", page, re.DOTALL)[1]
+    commanded.clock.now = hour = datetime.fromisoformat(block.split()[1]).timestamp()
+    for count, _, severity, name, message in rows_of(block):
+        text = message.replace("\\n", "\n")
+        program.say(name, severity, text, at=hour, times=int(count))
+
+    assert ran(ecl_top)[1] == block
