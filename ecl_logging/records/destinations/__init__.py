@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.problems import masked, shown
 from ecl_logging.records.destinations.protocol import Destination, Refused, Stored
 
 __all__ = ["Destination", "Refused", "Stored", "open_destination"]
@@ -41,7 +40,8 @@ def open_destination(url: str, *, logging_file: str | None = None) -> Destinatio
         if not file:
             raise ConfigError("logging: there is no configuration file; write logging:FILE.yaml")
         return LocalLogging(file)
-    raise ConfigError(f"{shown(masked(url))} is no place for records; {_FORMS}")
+    # The text is not shown: it may be a URL with a password and a mistake in it.
+    raise ConfigError(f"--to names no place for records; {_FORMS}")
 
 
 def _sql(url: str) -> Destination:

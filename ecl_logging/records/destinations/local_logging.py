@@ -87,7 +87,11 @@ class LocalLogging:
 
 def _handle(entry: Entry) -> None:
     fields = fields_of(entry)
-    record = logging.makeLogRecord(fields)
+    record = logging.makeLogRecord({"name": None, "levelno": None, "created": entry.first} | fields)
+    if not isinstance(record.name, str):
+        record.name = "root"
+    if not isinstance(record.levelno, int):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
     message = fields.get("message")
     if isinstance(message, str):
         record.msg, record.args = message, None

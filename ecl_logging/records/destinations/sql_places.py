@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.problems import printable
+from ecl_logging.problems import masked, printable
 from ecl_logging.records.destinations.sql_errors import one_line
 
 __all__ = ["Place", "open_place"]
@@ -66,7 +66,7 @@ def _parsed(text: str) -> sa.URL:
 
 def _shown(url: sa.URL) -> str:
     plain = url.set(drivername=url.get_backend_name(), query={})
-    return printable(plain.render_as_string(hide_password=True))
+    return printable(masked(plain.render_as_string(hide_password=True)))
 
 
 def _secrets_of(url: sa.URL) -> tuple[str, ...]:
