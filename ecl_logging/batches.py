@@ -14,23 +14,21 @@ by assignments that call nothing.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ecl_logging.event_ids import InvalidEvent, check_text
-from ecl_logging.locks import Interrupted, do_alone, is_mine, unless_mine
+from ecl_logging.ledgers import Booked, Ledger
+from ecl_logging.locks import Interrupted, do_alone, unless_mine
 from ecl_logging.stores.protocols import Reply
 from ecl_logging.stretches import Frozen, Stretch, Stretches
 
 if TYPE_CHECKING:
-    from ecl_logging.confirmed import Confirmed
     from ecl_logging.intervals import Interval
 
-__all__ = ["DROP_REASONS", "Ledger", "PendingCounts"]
+__all__ = ["DROP_REASONS", "PendingCounts"]
 
 DROP_REASONS = (
     "undeclared",  # an ID that the group does not have
@@ -43,11 +41,7 @@ DROP_REASONS = (
     "server_forgot",  # acknowledged by a store that has lost it since
 )
 
-DRAIN_AT = 10_000
-"""So many arrivals may wait; then the thread is woken to drain them. About 1 MiB."""
-
-CROWD = 20_000
-"""So many, and the thread does not come: whoever adds one drains some."""
+_MOST_WATCHED = 10_000  # IDs whose counts may bring a flush on
 
 MAX_CELLS = 100_000
 """So many counts (of one ID in one stretch) are kept apart; beyond, stretches are merged.
@@ -57,19 +51,6 @@ then they go faster than they come, or nearly so.
 """
 
 
-@dataclass(slots=True)
-class Ledger:
-    """Where every event of a group went, in numbers of events."""
-
-    counted: int = 0
-    applied: int = 0
-    late: int = 0
-    ahead: int = 0
-    other: int = 0
-    retries: int = 0  # batches sent again
-    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
-
-
 class Feed(Protocol):
     """What passes on events that are counted elsewhere; see `tallies`."""
 
@@ -77,7 +58,7 @@ class Feed(Protocol):
     def forget_kinds(self) -> None: ...
 
 
-class PendingCounts:
+class PendingCounts(Booked):
     """Counts of one group on their way to the store. Thread safe.
 
     Arrivals are appended to a deque: one call into C, which neither another thread nor a
@@ -106,16 +87,12 @@ class PendingCounts:
         """Start with nothing, as a forked child does. Takes no lock: a new one is made."""
         self._lock = threading.RLock()
         self.arrivals.clear()
-        self.ledger = Ledger()
+        self.ledger = Ledger.of(DROP_REASONS)
         self._stretches = Stretches(MAX_CELLS)
         self._closed_as: str | None = None
         self._since_flush: dict[str, int] = {}  # counts of each ID, where there is a limit
         self._most = 0  # the largest of them
         self._invalid_reasons: dict[str, bool] = {}  # reason -> already told
-
-    def is_interrupted(self) -> bool:
-        """Whether this thread is at work here: a signal handler has come in between."""
-        return is_mine(self._lock)
 
     # --- in
 
@@ -192,7 +169,7 @@ class PendingCounts:
             popleft()
 
     def _note_towards_limit(self, event_id: str, n: int) -> None:
-        if len(self._since_flush) >= DRAIN_AT and event_id not in self._since_flush:
+        if len(self._since_flush) >= _MOST_WATCHED and event_id not in self._since_flush:
             return  # an outage with many IDs: there is no flush to bring on
         count = self._since_flush[event_id] = self._since_flush.get(event_id, 0) + n
         self._most = max(self._most, count)
@@ -285,19 +262,6 @@ class PendingCounts:
             self.ledger.dropped[reason] += frozen.events
             return frozen.events
 
-    def forget_applied(self, confirmed: Confirmed, still: int) -> None:
-        """The store knows only so many of the events that it had confirmed of a source."""
-        with unless_mine(self._lock):
-            ledger, lost = self.ledger, confirmed.total - still
-            ledger.applied -= lost
-            ledger.dropped["server_forgot"] += lost
-            confirmed.total = still
-
-    def sent_again(self) -> None:
-        """A batch is sent once more."""
-        with unless_mine(self._lock):
-            self.ledger.retries += 1
-
     def close(self, *, reason_from_now_on: str | None) -> int:
         """Drop what is pending as `shutdown`; return how many events that was.
 
@@ -315,22 +279,8 @@ class PendingCounts:
 
     # --- looking at it
 
-    def snapshot(self) -> tuple[Ledger, int]:
-        """The ledger as it stands, and the number of events that are pending."""
-        try:
-            self._gather()
-            with unless_mine(self._lock):
-                self._drain()
-                return self._snapshot()
-        except Interrupted:
-            ledger, pending = self._snapshot()
-            # An event may be in hand, counted and not yet noted as such.
-            ledger.counted = ledger.applied + pending + sum(ledger.dropped.values())
-            return ledger, pending
-
-    def _snapshot(self) -> tuple[Ledger, int]:
-        ledger = dataclasses.replace(self.ledger, dropped=dict(self.ledger.dropped))
-        return ledger, self._stretches.events()
+    def _amount(self) -> int:
+        return self._stretches.events()
 
     def take_news(self) -> tuple[list[str], int]:
         """Reasons of invalid values, and events whose stretches merged, since the last call."""

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from ecl_logging.batches import Ledger
 from ecl_logging.deadlines import Deadline
 from ecl_logging.fast_path import flushing_threads
+from ecl_logging.ledgers import Ledger
 from ecl_logging.lifetime import arm_exit_hooks, has_ended, watch, watched
 from ecl_logging.locks import Interrupted
 from ecl_logging.outage import Outage

@@ -21,8 +21,8 @@ __all__ = ["arm_exit_hooks", "has_ended", "watch", "watched"]
 
 
 class _Watched(Protocol):
-    is_used: bool
-
+    @property
+    def is_used(self) -> bool: ...
     def after_fork(self) -> None: ...
     def at_exit(self, *, spent: float, sharing: int) -> bool: ...
 

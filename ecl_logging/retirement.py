@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from ecl_logging.batches import Ledger
+from ecl_logging.ledgers import Ledger
 from ecl_logging.locks import is_mine
 
 __all__ = ["Retirement", "is_configured_anew"]

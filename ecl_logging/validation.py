@@ -24,6 +24,8 @@ __all__ = [
     "check_arguments",
     "check_filter_arguments",
     "check_groups",
+    "check_kept",
+    "check_level_and_names",
     "check_rules",
     "check_section",
 ]
@@ -108,6 +110,43 @@ def check_filter_arguments(
     _names(problems, unknown, known)
     _flags(problems, flags)
     problems.raise_if_any()
+
+
+def check_kept(
+    *,
+    wholes: Mapping[str, tuple[object, int, int]],
+    sync_interval: object,
+    flags: Mapping[str, object] | None = None,
+    names: Mapping[str, object] | None = None,
+) -> None:
+    """Check how records and messages are to be kept; raise ConfigError with all problems.
+
+    `wholes`: numbers, each with the least and the most that it may be; `names`: lists of texts.
+    """
+    problems = Problems("ecl")
+    for name, (value, least, most) in wholes.items():
+        _whole(problems, name, value, most, least=least)
+    _seconds(problems, "sync_interval", sync_interval)
+    _flags(problems, flags or {})
+    for name, value in (names or {}).items():
+        if value is not None and not _is_list_of_texts(value):
+            problems.add(name, f"{shown(value)} is not a list of names; write [a, b]")
+    problems.raise_if_any()
+
+
+def _is_list_of_texts(value: object) -> bool:
+    if not isinstance(value, list | tuple | set | frozenset):
+        return False
+    return all(isinstance(one, str) for one in value)
+
+
+def check_level_and_names(level: object, unknown: Collection[str], known: Collection[str]) -> int:
+    """Check what every handler has; return its level as a number."""
+    problems = Problems("ecl")
+    _names(problems, unknown, known)
+    number = check_level(problems, "level", level)
+    problems.raise_if_any()
+    return number or 0
 
 
 def _flags(problems: Problems, flags: Mapping[str, object]) -> None:
@@ -213,12 +252,14 @@ def _size(number: int) -> str:
     return "thousands of TB"
 
 
-def _whole(problems: Problems, path: str, value: object, most: int) -> int | None:
+def _whole(
+    problems: Problems, path: str, value: object, most: int, *, least: int = 1
+) -> int | None:
     if surprise := read_otherwise(value):
         problems.add(path, surprise)
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        problems.add(path, f"{shown(value)} is not a whole number from 1 to {most}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        problems.add(path, f"{shown(value)} is not a whole number from {least} to {most}")
         return None
     return value
 

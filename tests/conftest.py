@@ -192,5 +192,6 @@ def clock() -> Clock:
 def machine_time(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that never steps, by which a sender sees how old something is; moved by the test."""
     machine_time = Clock(1000.0)
+    monkeypatch.setattr("ecl_logging.numbered.elapsed", machine_time)
     monkeypatch.setattr("ecl_logging.sender.elapsed", machine_time)
     return machine_time

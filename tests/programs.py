@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ecl_logging.batches import Ledger, PendingCounts
+from ecl_logging.batches import PendingCounts
+from ecl_logging.ledgers import Ledger
 from ecl_logging.outage import Outage
 from ecl_logging.sender import Sender
 from ecl_logging.validation import check_groups

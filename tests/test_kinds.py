@@ -229,7 +229,7 @@ def test_what_a_finalizer_logs_as_a_flush_begins_is_not_the_flushs(make, monkeyp
             within.append(threading.get_ident() in flushing_threads)
             handler.handle(record(event="a"))
 
-    monkeypatch.setattr("ecl_logging.sender.shut_fast_paths", amid)
+    monkeypatch.setattr("ecl_logging.numbered.shut_fast_paths", amid)
     assert handler.ecl.flush(10)
     monkeypatch.undo()
 

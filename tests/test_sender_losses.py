@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from ecl_logging.sender import RENEW_SECONDS
+from ecl_logging.numbered import RENEW_SECONDS
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import SOURCE_SECONDS
 from tests.conftest import Clock

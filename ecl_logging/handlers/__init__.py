@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from ecl_logging.handlers.counting import CountingHandler, count_logs
+from ecl_logging.handlers.dedup import DedupHandler
+from ecl_logging.handlers.messages import MessageHandler
 
-__all__ = ["CountingHandler", "count_logs"]
+__all__ = ["CountingHandler", "DedupHandler", "MessageHandler", "count_logs"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import weakref
-from threading import get_ident
+
+from ecl_logging.handlers.fast import FastHandler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ecl_logging.groups import EventCountLogger
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CountingHandler", "count_logs"]
 
 
-class CountingHandler(logging.Handler):
+class CountingHandler(FastHandler):
     """Counts log records as events, in buckets of time that all processes share.
 
     Builds without touching network or disk. Raises ConfigError with every problem of its
@@ -31,9 +32,6 @@ class CountingHandler(logging.Handler):
     waits for a store or a lock nor raises; a thread sends the counts later.
     """
 
-    only_counts = True  # shows no record to anybody; see `notices`
-    is_closed = False
-    _has_own_ways = False  # not those of the class
     _counts_unbuilt: weakref.ref[Any] | None = None
     _asked: tuple[object, ...] | None = None  # what count_logs made it of
 
@@ -86,32 +84,12 @@ class CountingHandler(logging.Handler):
             )
         self._counter = counter
         super().__init__(number)
-        self._count = counter.count_and_learn
-        self._count_failed = counter.count_failed
+        self._take = counter.count_and_learn  # type: ignore[method-assign]
+        self._take_failed = counter.count_failed  # type: ignore[method-assign]
         self._flush, self._close = counter.flush, counter.close
         self._flushing = counter.flushing_threads
         self.ecl: EventCountLogger = counter.ecl
         self._counts_unbuilt = count_unbuilt(self) if count_only else None
-
-    @property
-    def filters(self) -> list[Any]:
-        """The handler's filters, as every handler has them."""
-        return self._filters
-
-    @filters.setter
-    def filters(self, filters: list[Any]) -> None:
-        self._filters = filters
-        self._take_the_fast_path()
-        self._forget_shortcuts()
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; what somebody sets in the place of our methods is what is called."""
-        super().__setattr__(name, value)
-        if name in _OWN_WAYS:
-            self._has_own_ways = True
-            if name != "handle":
-                vars(self).pop("handle", None)
-            self._forget_shortcuts()
 
     def _forget_shortcuts(self) -> None:
         if self._counts_unbuilt is not None:
@@ -119,25 +97,10 @@ class CountingHandler(logging.Handler):
 
             forget_shortcuts()
 
-    def _take_the_fast_path(self) -> None:
-        """Put what is made for these filters and rules in the place of `handle`.
-
-        Not where a class built on this one has its own ways.
-        """
-        if not self._is_plain():
-            return
-        me = weakref.ref(self)  # so that there is no cycle: a handler that is dropped is gone
-
-        def carefully(record: logging.LogRecord) -> bool:
-            handler = me()
-            return handler is not None and CountingHandler.handle(handler, record)
-
-        vars(self)["handle"] = self._counter.handle_by_kind(self._filters, carefully)
-
-    def _is_plain(self) -> bool:
-        return not self._has_own_ways and all(
-            getattr(type(self), name) is own for name, own in _OWN_WAYS.items()
-        )
+    def _fast_path(
+        self, filters: list[Any], carefully: Callable[[logging.LogRecord], bool]
+    ) -> Callable[[logging.LogRecord], bool]:
+        return self._counter.handle_by_kind(filters, carefully)
 
     def _shortcut(self, seen: Seen) -> Shortcut | None:
         """Return what counts with no record; see `unbuilt`."""
@@ -152,26 +115,6 @@ class CountingHandler(logging.Handler):
             seen.end_in_time()  # at the latest when a second begins, which opens the fast path
 
         return self._counter.shortcut(seen, self, carefully)
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        """Count the record unless a filter drops it. Takes no lock: counting needs none.
-
-        This is the careful way, of records whose kind is new; see `fast_path` for the others.
-        """
-        passed: Any = self.filter(record) if self.filters else True
-        if passed:
-            # Since 3.12 a filter may return another record in place of this one.
-            self.emit(record if passed is True else passed)
-        return bool(passed)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Count the record. Never waits, never raises, never changes the record."""
-        if self._flushing and get_ident() in self._flushing:
-            return  # logged by the flush itself: counting it would make work without end
-        try:
-            self._count(record)
-        except Exception:  # noqa: BLE001 - an attribute of the record can raise anything
-            self._count_failed(record)
 
     def flush(self) -> None:
         """Send what is pending. Waits for the store, at most the logger's `exit_timeout`.
@@ -193,13 +136,6 @@ class CountingHandler(logging.Handler):
 
             end_counting(self._counts_unbuilt)
         super().close()
-
-
-_OWN_WAYS = {
-    "emit": CountingHandler.emit,
-    "filter": CountingHandler.filter,
-    "handle": CountingHandler.handle,
-}
 
 
 def count_logs(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from ecl_logging import batches, counter, event_ids
+from ecl_logging.batching import Batching
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.memory import MemoryStore
@@ -40,7 +41,7 @@ def most_while_counting(records: int) -> int:
     pending = pending_of(*map(Interval.parse, INTERVALS), declared=KINDS)
     for n in range(records):
         add(pending, KINDS[n % 50], T + n * 1800 / records)
-        if n % batches.DRAIN_AT == 0:
+        if n % Batching.drain_at == 0:
             pending.drain()
     assert_accounted(pending, records)
     most = tracemalloc.get_traced_memory()[1] - before

@@ -50,7 +50,10 @@ def run(
 
     def run(name: str, examples: int, steps: int = 40, **options: Any) -> None:
         kind, days = KINDS[name](request), [0]
-        monkeypatch.setattr("ecl_logging.sender.elapsed", lambda: elapsed() + 86401 * days[0])
+        for module in ("numbered", "sender"):
+            monkeypatch.setattr(
+                f"ecl_logging.{module}.elapsed", lambda: elapsed() + 86401 * days[0]
+            )
         store = kind.open(clock)
         attributes = {
             "kind": kind,

@@ -1,0 +1,126 @@
+"""Kept: what the logs of records and of messages share: their store, their sending, their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from ecl_logging.errors import ConfigError
+from ecl_logging.flusher import Flusher
+from ecl_logging.records.outbox import Outbox, PartsSender
+from ecl_logging.records.pending import PendingParts
+from ecl_logging.stores import open_chosen_store
+from ecl_logging.stores.keeping import Keeper
+from ecl_logging.stores.protocols import Store
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Kept", "Telemetry"]
+
+
+_SYNC_SECONDS = 1.0
+
+
+class Telemetry(TypedDict):
+    """What became of the records or messages of a process; see `Kept.telemetry`."""
+
+    source: str
+    counted: int
+    applied: int
+    pending: int
+    dropped: dict[str, int]
+    late: int
+    ahead: int
+    other: int
+    retries: int
+    last_flush: float | None
+    last_error: str | None
+
+
+class Kept:
+    """Keeps in a store what was said. Thread safe. Also a context manager, which closes it."""
+
+    def _open(
+        self,
+        store: object,
+        pending: PendingParts[Any, Any, Any],
+        sender: Callable[[Callable[[], Store]], PartsSender[Any]],
+        *,
+        name: str,
+        sync_interval: float | None,
+    ) -> None:
+        """`sender` gets what returns the store."""
+        opened = open_chosen_store(store, None)
+        if not isinstance(opened, Keeper):
+            raise ConfigError(f"store: {type(opened).__name__} keeps counts, and nothing else")
+        self._flusher = Flusher(opened)
+        period = sync_interval or _SYNC_SECONDS
+        self._outbox = Outbox(name, self._flusher, pending, sender, sync_interval=period)
+        self._flusher.counters = (self._outbox,)
+
+    @property
+    def store(self) -> Store:
+        """Where it is kept."""
+        return self._flusher.store
+
+    @property
+    def exit_timeout(self) -> float:
+        """Seconds that `close` and the end of the process may spend on sending; 2 by default."""
+        return self._flusher.exit_timeout
+
+    @exit_timeout.setter
+    def exit_timeout(self, seconds: float) -> None:
+        self._flusher.exit_timeout = seconds
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Send what is pending; True when nothing is left. Waits `timeout` seconds at most."""
+        return self._flusher.flush(timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Send what is pending, and take in no more. Safe to call twice.
+
+        Takes `timeout` seconds at most (`exit_timeout` by default). What could not be sent is
+        dropped as `shutdown`, with a warning; what comes later is dropped as `closed`.
+        """
+        self._flusher.close(timeout)
+
+    def telemetry(self) -> Telemetry:
+        """Return what became of the records, or messages, of this process, in numbers of these.
+
+        counted = applied + pending + all of dropped, at any time. `dropped` is by reason: `memory`
+        had no room here while the store was away; `closed` and `shutdown` as for counts;
+        `unknown` were sent and never heard of again for six days; `server_forgot` were confirmed
+        by a store that has lost them since; of records, `queue_full` had to make room in the
+        store for those of this process, whosesoever they were (so `applied` is less by these); of
+        messages, `late` are of an hour that is not kept any more, and `bad_key` of one whose key
+        holds something else. `ahead`: messages dated ahead of the store's clock, counted in its
+        hour; `other`: counted as `@other`; `retries`: batches sent again; `last_flush`: Unix time
+        or None; `last_error`: text or None.
+        """
+        ledger, pending = self._outbox.snapshot()
+        return {
+            "source": self._outbox.source,
+            "counted": ledger.counted,
+            "applied": ledger.applied,
+            "pending": pending,
+            "dropped": ledger.dropped,
+            "late": ledger.late,
+            "ahead": ledger.ahead,
+            "other": ledger.other,
+            "retries": ledger.retries,
+            "last_flush": self._outbox.last_flush,
+            "last_error": self._flusher.outage.last_error,
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
