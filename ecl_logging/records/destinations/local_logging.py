@@ -86,19 +86,32 @@ class LocalLogging:
 
 
 def _handle(entry: Entry) -> None:
-    fields = fields_of(entry)
-    record = logging.makeLogRecord({"name": None, "levelno": None, "created": entry.first} | fields)
-    if not isinstance(record.name, str):
-        record.name = "root"
-    if not isinstance(record.levelno, int):
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-    message = fields.get("message")
-    if isinstance(message, str):
-        record.msg, record.args = message, None
-    record.repeats = entry.repeats
-    if entry.repeats > 1:
-        record.msg = f"{record.msg} ({entry.repeats} times)"
+    record = _record_of(entry)
     logging.getLogger(record.name).handle(record)
+
+
+def _record_of(entry: Entry) -> logging.LogRecord:
+    """Return the record, with its repeats; one of another form as well as it can be."""
+    fields: dict[str, Any] = {"created": entry.first, **fields_of(entry)}
+    if not isinstance(fields.get("name"), str):
+        fields["name"] = "root"
+    if type(fields.get("levelno")) is not int:
+        fields |= {"levelno": logging.WARNING, "levelname": "WARNING"}
+    record = logging.makeLogRecord(fields | {"repeats": entry.repeats})
+    times = f" ({entry.repeats} times)" if entry.repeats > 1 else ""
+    message = fields.get("message")
+    if not isinstance(message, str) or _formatted(record) == message:
+        record.msg = f"{record.msg}{times}"
+    else:
+        record.msg, record.args = message + times, None
+    return record
+
+
+def _formatted(record: logging.LogRecord) -> str | None:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - arguments that do not fit, in whatever way
+        return None
 
 
 def _leave_out_ours() -> None:
