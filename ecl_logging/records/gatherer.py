@@ -73,12 +73,23 @@ class Gatherer:
         """Whether the pause is over for which store or destination are left alone."""
         return self.of_store.may_try() and self.of_destination.may_try()
 
-    def note_hanging(self, seconds: float) -> None:
+    @property
+    def to(self) -> str:
+        """How messages name the destination."""
+        return self._destination.shown
+
+    def tell(self) -> None:
+        """Have it told what has gone away or come back."""
+        self.of_store.tell()
+        self.of_destination.tell()
+
+    def tell_if_hanging(self, seconds: float) -> None:
         """Take the destination for away while it does not answer. Called by another thread."""
         since = self._storing_since
         if since is not None and elapsed() - since > seconds and not self.of_destination.is_on:
             shown = self._destination.shown
             self.of_destination.began(StoreUnavailable(f"{shown}: does not answer"))
+            self.of_destination.tell()
 
     def step(self) -> bool:
         """Move what can be claimed, at most `limit` entries; return whether there were any.

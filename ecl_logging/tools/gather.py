@@ -7,6 +7,7 @@ it holds then comes back by itself.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import signal
@@ -53,7 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(_parser(), argv)
     if argv is None:  # a process of its own
         import_redis_leanly()
-    return run(_NAME, lambda: _run(arguments))
+    begun: list[_Gathering] = []
+    status = run(_NAME, lambda: _run(arguments, begun))
+    with contextlib.suppress(OSError):  # stderr is closed
+        for gathering in begun:
+            gathering.sum_up()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +128,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, begun: list[_Gathering]) -> int:
     context = open_context(
         _NAME,
         argument=arguments.config,
@@ -149,13 +155,13 @@ def _run(arguments: argparse.Namespace) -> int:
         pause_seconds=arguments.pause,
         is_once=arguments.once,
     )
+    begun.append(gathering)
     try:
         return gathering.run()
     finally:
         if gathering.is_over:
             destination.close()
             context.store.close()
-        gathering.sum_up(destination.shown)
 
 
 def _records_of(store: Store) -> KeepsRecords:
@@ -221,10 +227,10 @@ class _Gathering:
             self._progress.close()
         return self._status()
 
-    def sum_up(self, shown: str) -> None:
+    def sum_up(self) -> None:
         """Tell what was moved, and what was lost before."""
         moved = self._gatherer.moved
-        text = f"moved {moved.records} records in {moved.entries} entries to {shown}"
+        text = f"moved {moved.records} records in {moved.entries} entries to {self._gatherer.to}"
         if moved.refused:
             text += f"; {moved.refused} of these entries were refused and set aside"
         if self._waiting.pushed_out:
@@ -265,15 +271,13 @@ class _Gathering:
         raise self._error
 
     def _show(self) -> None:
-        self._gatherer.note_hanging(_HANGING_SECONDS)
+        self._gatherer.tell_if_hanging(_HANGING_SECONDS)
         if self._progress.is_shown:
             moved, left = self._gatherer.moved, self._waiting.entries
             text = f"{moved.records} records in {moved.entries} entries moved, {left} waiting"
             self._progress.show(moved.entries, left, text)
 
     def _tell(self) -> None:
-        self._gatherer.of_store.tell()
-        self._gatherer.of_destination.tell()
         while True:
             try:
                 text = self._unsaid.get_nowait()
@@ -300,15 +304,15 @@ class _Gathering:
             try:
                 is_more = self._gatherer.step()
                 has_worked = True
+                self._gatherer.tell()
                 self._look(is_due=not is_more)
-            except StoreUnavailable:
-                if self._is_once:
+            except StoreError as error:
+                # A refusal, such as of a password that has been changed, may pass as well,
+                # where it worked before.
+                if self._is_once or not (has_worked or isinstance(error, StoreUnavailable)):
                     raise
+                self._gatherer.tell()
                 continue
-            except StoreError:
-                if self._is_once or not has_worked:
-                    raise
-                continue  # such as a password that has been changed: it worked before
             if not is_more:
                 if self._is_once:
                     break
