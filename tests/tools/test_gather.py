@@ -442,7 +442,9 @@ def test_refused_entries_are_kept_beside_the_embedded_store(home):
     assert json.loads(Path(path).read_text())["reason"] == "odd"
 
 
-def test_a_refusal_of_all_is_an_error_at_first_and_waited_for_later(commanded, ran, monkeypatch):
+def test_a_destination_that_refuses_everything_from_the_start_is_an_error(
+    commanded, ran, monkeypatch
+):
     put(commanded.store, 1)
     destination = Troubled()
     destination.raises = StoreError("there: not allowed")
