@@ -112,7 +112,7 @@ class Waiting:
 
     entries: int = 0  # those that can be claimed, now or when a claim has run out
     claimed: int = 0  # of these, those that somebody has claimed
-    size: int = 0  # bytes
+    size: int = 0  # bytes, of their records as UTF-8
     pushed_out: int = 0  # records that had to make room, ever
 
 
@@ -128,6 +128,7 @@ class Receipt:
     ahead: int = 0  # messages dated ahead of the store's clock: counted in its hour
     other: int = 0  # messages counted as OTHER_MESSAGES
     token: str = ""  # of that batch
+    bad: tuple[str, ...] = ()  # `<name>:<severity>` of speakers whose part could not be taken in
 
 
 def question_of_records(source: str) -> RecordBatch:
@@ -227,12 +228,14 @@ class KeepsMessages(Protocol):
     def say(self, batch: MessageBatch, *, timeout: float = 5.0) -> Receipt:
         """Take in a batch once.
 
-        Lines are kept newest first, by their time, and the newest `recent` of them. Counts go
-        to the hour that they name. A later hour than the current one becomes the current one,
-        which becomes the last one. An hour between these two becomes the last one; what is
-        older still is not counted (`late`). One ahead of the store's clock, by more than
-        AHEAD_SECONDS, is replaced by the store's own (`ahead`). Messages beyond `max_messages`
-        in an hour count as OTHER_MESSAGES (`other`). So hours end up the same in whatever
+        Lines are kept newest first, by their time, and the newest `recent` of them; the time of
+        one that is ahead of the store's clock becomes the clock's, so that it cannot stay the
+        newest for ever. Counts go to the hour that they name. A later hour than the current one
+        becomes the current one, which becomes the last one. An hour between these two becomes
+        the last one; what is older still is not counted (`late`). One ahead of the store's
+        clock, by more than AHEAD_SECONDS, is replaced by the store's own (`ahead`); so is a
+        current hour that is, as when the clock was set back. Messages beyond `max_messages` in
+        an hour count as OTHER_MESSAGES (`other`). So hours end up the same in whatever
         order batches come.
         """
 

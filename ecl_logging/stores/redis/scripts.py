@@ -52,9 +52,9 @@ class Script:
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-APPLY = Script("shared", "view", "apply")
-DEFINE = Script("shared", "view", "define")
-DEFINITION = Script("shared", "definition")
-READ = Script("shared", "read")
-ROTATE = Script("shared", "view", "rotate")
-SOURCES = Script("shared", "sources")
+APPLY = Script("basics", "shared", "view", "apply")
+DEFINE = Script("basics", "shared", "view", "define")
+DEFINITION = Script("basics", "shared", "definition")
+READ = Script("basics", "shared", "read")
+ROTATE = Script("basics", "shared", "view", "rotate")
+SOURCES = Script("basics", "shared", "sources")

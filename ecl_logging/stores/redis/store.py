@@ -8,10 +8,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
-
-from redis.exceptions import NoScriptError
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecl_logging.deadlines import Deadline
 from ecl_logging.errors import StoreError, StoreUnavailable
@@ -30,11 +28,13 @@ from ecl_logging.stores.protocols import (
 )
 from ecl_logging.stores.redis import replies, scripts
 from ecl_logging.stores.redis.connection import Connections
-from ecl_logging.stores.redis.errors import understood
+from ecl_logging.stores.redis.server import READ_SECONDS, Place, Server
+
+if TYPE_CHECKING:
+    from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
 
 __all__ = ["RedisStore"]
 
-_READ_SECONDS = 5.0
 # In one script, or one look, during which the server does nothing else.
 _BUCKETS_AT_ONCE = 50
 _CELLS_AT_ONCE = 10_000
@@ -59,8 +59,8 @@ class RedisStore:
         """See `Connections`. `prefix`: before all keys. `clock`: the server's own if None."""
         self.shown = shown
         self._connections = Connections(transport, settings, shown)
+        self._server = Server(self._connections, prefix=prefix, clock=clock)
         self._prefix = prefix
-        self._clock = clock
         self._has_advised = False
         self._known_ids: dict[str, replies.KnownIds] = {}  # by group; they need no telling again
 
@@ -79,7 +79,11 @@ class RedisStore:
             groups = f"{self._prefix}@groups"
             left = deadline.seconds_left()
             self._connections.call(
-                "SADD", groups, changed.group, timeout=left, read=self._read(replies.number_of)
+                "SADD",
+                groups,
+                changed.group,
+                timeout=left,
+                read=self._server.reading(replies.number_of),
             )
             version = self._define(known, changed, timeout=deadline.seconds_left())
             if version:
@@ -89,7 +93,7 @@ class RedisStore:
     def _define(self, known: Definition | None, changed: Definition, *, timeout: float) -> int:
         """Replace what is known; the new version, 0 where somebody else was faster."""
         return self._run(
-            self._read(replies.version_of),
+            self._server.reading(replies.version_of),
             scripts.DEFINE,
             changed.group,
             "" if known is None else known.version,
@@ -106,7 +110,7 @@ class RedisStore:
         intervals = itertools.chain.from_iterable((i.text, i.seconds) for i in batch.intervals)
         return self._run(
             # Somebody in between may have said it, when the batch had been counted.
-            self._read(replies.reply_of, StoreUnavailable),
+            self._server.reading(replies.reply_of, StoreUnavailable),
             scripts.APPLY,
             batch.group,
             batch.source,
@@ -124,14 +128,14 @@ class RedisStore:
         )
 
     def groups(self) -> list[str]:
-        read = self._read(replies.names_of)
+        read = self._server.reading(replies.names_of)
         names = f"{self._prefix}@groups"
-        return self._connections.call("SMEMBERS", names, timeout=_READ_SECONDS, read=read)
+        return self._connections.call("SMEMBERS", names, timeout=READ_SECONDS, read=read)
 
-    def definition(self, group: str, *, timeout: float = _READ_SECONDS) -> Definition | None:
+    def definition(self, group: str, *, timeout: float = READ_SECONDS) -> Definition | None:
         known = self._known_ids.get(group)
         found = self._run(
-            self._read(partial(replies.definition_of, group, known)),
+            self._server.reading(partial(replies.definition_of, group, known)),
             scripts.DEFINITION,
             group,
             "" if known is None else known.token,
@@ -150,7 +154,7 @@ class RedisStore:
         while left:
             # All by the clock of the first, which may pass an edge in between.
             now, some = self._run(
-                self._read(replies.buckets_of),
+                self._server.reading(replies.buckets_of),
                 scripts.READ,
                 group,
                 interval.text,
@@ -191,15 +195,15 @@ class RedisStore:
         """Ask the server itself, and make sure that the answer is to this question."""
         word = os.urandom(8).hex()
         return self._connections.call(
-            *command, timeout=_READ_SECONDS, read=self._read(read), after=word
+            *command, timeout=READ_SECONDS, read=self._server.reading(read), after=word
         )
 
     def sources(self, group: str) -> list[Source]:
-        read = self._read(partial(replies.sources_of, silent_seconds=SOURCE_SECONDS))
+        read = self._server.reading(partial(replies.sources_of, silent_seconds=SOURCE_SECONDS))
         return self._run(read, scripts.SOURCES, group)
 
     def rotate(self, group: str) -> list[Finished]:
-        return self._run(self._read(replies.finished_of), scripts.ROTATE, group)
+        return self._run(self._server.reading(replies.finished_of), scripts.ROTATE, group)
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         if self._has_advised:
@@ -217,7 +221,7 @@ class RedisStore:
 
     def _risks_of_policy(self, timeout: float) -> Iterator[str]:
         try:
-            read = self._read(replies.text_of)
+            read = self._server.reading(replies.text_of)
             memory = self._connections.call("INFO", "memory", timeout=timeout, read=read)
         except StoreUnavailable:
             raise
@@ -236,18 +240,24 @@ class RedisStore:
     def after_fork(self) -> None:
         self._connections.after_fork()
 
+    # --- what is kept of what was said
+
+    # Made, with their scripts, when somebody asks: who only counts does not pay for them. That is
+    # where a program is configured, not in a thread: see `open_store`.
+
+    @cached_property
+    def records(self) -> KeepsRecords:
+        from ecl_logging.stores.redis.records import RedisRecords
+
+        return RedisRecords(self._server)
+
+    @cached_property
+    def messages(self) -> KeepsMessages:
+        from ecl_logging.stores.redis.messages import RedisMessages
+
+        return RedisMessages(self._server)
+
     # --- running a script
-
-    def _read(
-        self, read: Callable[[Any], _T], kind: type[StoreError] = StoreError
-    ) -> Callable[[Any], _T]:
-        """Read an answer so, and say whose fault it is where that is none."""
-
-        def reading(answer: Any) -> _T:
-            with understood(self.shown, kind):
-                return read(answer)
-
-        return reading
 
     def _run(
         self,
@@ -256,32 +266,12 @@ class RedisStore:
         group: str,
         *arguments: object,
         now: str | None = None,
-        timeout: float = _READ_SECONDS,
+        timeout: float = READ_SECONDS,
     ) -> _T:
-        deadline = Deadline(timeout)
         name = f"{self._prefix}{group}"
-        if now is None and self._clock is not None:
-            now = repr(self._clock())
-        question = os.urandom(8).hex()
         keys = (f"{name}:@def", f"{name}:@events", f"{name}:@sources")
-        asked = question if now is None else f"{question} {now}"
-        words = (len(keys), *keys, name, asked, *arguments)
-
-        def reading(pair: Any) -> _T:
-            if not replies.is_answer_to(question, pair):
-                raise StoreUnavailable(f"{self.shown}: what came is no answer to what was asked")
-            return read(pair[1])
-
-        try:
-            return self._connections.call(
-                "EVALSHA", script.digest, *words, timeout=timeout, read=reading
-            )
-        except StoreError as error:
-            # The only answer after which it is sent again here: it says that nothing was run.
-            if not isinstance(error.__cause__, NoScriptError):
-                raise
-        left = deadline.seconds_left()
-        return self._connections.call("EVAL", script.text, *words, timeout=left, read=reading)
+        place = Place(name, keys)
+        return self._server.run(read, script, place, *arguments, now=now, timeout=timeout)
 
 
 def _place_of_other(counts: Mapping[str, int]) -> int:
