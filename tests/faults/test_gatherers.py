@@ -30,12 +30,13 @@ def launcher(tmp_path: Path) -> Iterator[Launcher]:
 
 @pytest.mark.alone
 def test_fifty_kills_at_random_moments_cost_nothing_and_double_nothing(
-    programs: Programs,
+    programs_anywhere: Programs,
     launcher: Launcher,
     empty_postgres: PostgresServer,
     chance: random.Random,
 ) -> None:
     """Two gather at a time, records come in all the while; what the last ones left is gathered."""
+    programs = programs_anywhere
     options = ("--store", programs.url, "--to", empty_postgres.url, *CLAIM)
     busy = (*options, "--limit", "10", "--pause", "0.01")
     with writing(programs.url, writers=2, seed=chance.getrandbits(32)) as rows:
