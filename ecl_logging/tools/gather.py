@@ -203,7 +203,7 @@ class _Gathering:
         self._words: SimpleQueue[str] = SimpleQueue()
         self._unsaid = unsaid
         self._error: BaseException | None = None
-        self._waiting = Waiting()
+        self._waiting: Waiting | None = None  # before the first look
         self._next_look = 0.0
         self._thread = threading.Thread(target=self._work, name="ecl-gather", daemon=True)
 
@@ -233,7 +233,7 @@ class _Gathering:
         text = f"moved {moved.records} records in {moved.entries} entries to {self._gatherer.to}"
         if moved.refused:
             text += f"; {moved.refused} of these entries were refused and set aside"
-        if self._waiting.pushed_out:
+        if self._waiting is not None and self._waiting.pushed_out:
             text += f"; {self._waiting.pushed_out} records were ever pushed out of the queue"
         say(_NAME, text)
 
@@ -272,7 +272,7 @@ class _Gathering:
 
     def _show(self) -> None:
         self._gatherer.tell_if_hanging(_HANGING_SECONDS)
-        if self._progress.is_shown:
+        if self._progress.is_shown and self._waiting is not None:
             moved, left = self._gatherer.moved, self._waiting.entries
             text = f"{moved.records} records in {moved.entries} entries moved, {left} waiting"
             self._progress.show(moved.entries, left, text)
