@@ -17,7 +17,6 @@ COMMANDS = {
     "read": ["-g", "requests", "-i", "5m", "--current"],
     "rotate": ["--once"],
     "log": ["requests", "req1"],
-    "gather": ["--once", "--to", "jsonl:-"],
 }
 
 # What neither a store nor a format of the commands below asks for.
