@@ -26,14 +26,17 @@ class Outage:
         afterwards: str = "what was counted meanwhile is being sent",
         *,
         hint: str = "",
+        name: str = "the store",
         say: Callable[[str], None] | None = None,
     ) -> None:
         """What is done while the store is away, and when it is back, for the two warnings.
 
-        `hint` says what can be done about it; `say` takes the warnings, `notices.warn` if None.
+        `hint` says what can be done about it; `name` is what is away; `say` takes the warnings,
+        `notices.warn` if None.
         """
         self._meanwhile, self._afterwards = meanwhile, afterwards
         self._hint = hint
+        self._name = name
         self._say = say
         self.reset()
 
@@ -81,7 +84,7 @@ class Outage:
         self._since = None
         self._pause = 0.0
         if self.is_announced:
-            self._unsaid.append(f"the store is back after {away:.0f} s; {self._afterwards}")
+            self._unsaid.append(f"{self._name} is back after {away:.0f} s; {self._afterwards}")
         else:
             self._unsaid.clear()
         self.is_announced = False

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests import canary
+from tests import canary, postgres_servers
 from tests.canary import assert_no_canary
 from tests.faults.programs import Programs
+from tests.postgres_servers import PostgresServer
 from tests.redis_servers import RedisServer, free_port, running
 from tests.waiting import wait_until
 
@@ -121,6 +122,21 @@ def own_server(tmp_path: Path, server_options: tuple[str, ...]) -> Iterator[Redi
     """A server of the test's own, for what would disturb others."""
     with running(tmp_path, *server_options, port=free_port()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests; see `empty_postgres`."""
+    with postgres_servers.running() as server:
+        yield server
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: PostgresServer) -> PostgresServer:
+    """The PostgreSQL of all tests, with no tables in it."""
+    with postgres_server.connect() as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return postgres_server
 
 
 @pytest.fixture
