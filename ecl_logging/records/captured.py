@@ -155,7 +155,7 @@ def _put_template(taken: dict[str, object], given: dict[Any, Any], teller: Telle
     kept = list(args) if kind is tuple and all(map(is_json, args)) else teller.json(args)
     try:
         again = tuple(kept) if type(kept) is list else kept
-        if can_fill(template) and template % again == message:
+        if can_fill(template, again) and template % again == message:
             taken["msg"], taken["args"] = template, kept
     except UNFIT:
         pass

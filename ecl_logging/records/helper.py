@@ -126,6 +126,7 @@ class Helper:
                     self._jobs.put(job)  # that was for the one that has taken its place
                     break
                 self._do(job, me)
+                del job  # and with it the record
         finally:
             self._mine.discard(me)
             self._stuck.discard(thread)

@@ -19,9 +19,10 @@ __all__ = ["attributes_of", "can_fill", "formatted", "message_of"]
 _MOST_TEMPLATE = 2**20  # characters of a message that is filled in
 
 _get_message = logging.LogRecord.getMessage
-# A format may ask for gigabytes of spaces or zeros: 9,999 are enough.
+# A format may ask for gigabytes of spaces or zeros.
 _MAY_BE_WIDE = re.compile(r"\d{5}|\*")
-_WIDE = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|\d*\.\d{5}|\*|\d*\.\*)")
+_WIDE = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|(?:\d*|\*)\.\d{5})")
+_WIDEST = 9999
 
 
 def message_of(record: logging.LogRecord) -> str:
@@ -102,18 +103,25 @@ def _filled(msg: str, args: Any, teller: Teller) -> str:
             ready = tuple([_ready(arg, teller) for arg in args[:MAX_ITEMS]])
         else:
             ready = _ready(args, teller)
-        if can_fill(msg):
+        if can_fill(msg, ready):
             return msg % ready
     except UNFIT:
         pass
     return f"{cut(msg, MAX_TEXT // 2)} {teller.quoted(args)}"
 
 
-def can_fill(msg: str) -> bool:
+def can_fill(msg: str, args: object) -> bool:
     """Whether `msg % args` of short arguments takes a moderate amount of memory."""
     if len(msg) > _MOST_TEMPLATE:
         return False
-    return _MAY_BE_WIDE.search(msg) is None or _WIDE.search(msg) is None
+    if _MAY_BE_WIDE.search(msg) is None:
+        return True
+    if _WIDE.search(msg) is not None:
+        return False
+    # A star takes the width from the arguments.
+    return type(args) is not tuple or all(
+        type(arg) is not int or -_WIDEST <= arg <= _WIDEST for arg in args if "*" in msg
+    )
 
 
 def _ready(arg: Any, teller: Teller) -> object:
