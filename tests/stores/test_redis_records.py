@@ -304,7 +304,8 @@ def test_very_many_that_have_to_go_do_not_hold_up_the_server(records, program):
     assert [entry.first - NOW for entry in records.claim(99)] == [*range(2991, 3000), 9999]
 
 
-def test_claims_and_sizes_are_right_with_a_hundred_thousand(own_server, own_store, clock):
+@pytest.mark.once
+def test_claims_and_sizes_are_right_with_a_hundred_thousand(own_store):
     records = own_store.records
     program = RecordProgram(records)
     for first in range(0, 100_000, AT_ONCE):
