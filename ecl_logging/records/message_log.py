@@ -65,6 +65,12 @@ class _Sender(PartsSender[MessageBatch]):
         return question_of_messages(source)
 
     def _settled(self, batch: MessageBatch, reply: Receipt) -> int:
+        for speaker in reply.bad:
+            self._note_once(
+                "key",
+                f"a key of {speaker} in the store holds something else; its messages are not kept"
+                " (dropped: bad_key)",
+            )
         if reply.late:
             self._note_once(
                 "late",

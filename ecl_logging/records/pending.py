@@ -150,9 +150,9 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
                 return  # given up at the end, while the store was thinking
             self._under_way = None
             ledger.applied += taken.amount
-            self._book(receipt)
+            self._book(taken, receipt)
 
-    def _book(self, receipt: Receipt) -> None:
+    def _book(self, taken: Taken[_Part], receipt: Receipt) -> None:
         """Book what a receipt says beside that."""
 
     def drop_under_way(self, reason: str) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ecl_logging.fast_path import flushing_threads
-from ecl_logging.records.pending import REASONS, PendingParts
+from ecl_logging.records.pending import REASONS, PendingParts, Taken
 from ecl_logging.stores.keeping import Receipt, Repeated
 
 __all__ = ["PendingRepeats", "Seen", "handle_repeats"]
@@ -117,7 +117,7 @@ class PendingRepeats(PendingParts[Seen, tuple[str, int], _Repeats]):
         ledger.counted += n
         seen.is_booked = True
 
-    def _book(self, receipt: Receipt) -> None:
+    def _book(self, taken: Taken[_Repeats], receipt: Receipt) -> None:
         self.ledger.applied -= receipt.pushed_out
         self.ledger.dropped["queue_full"] += receipt.pushed_out
 

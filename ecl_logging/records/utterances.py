@@ -6,7 +6,7 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ecl_logging.records.pending import REASONS, PendingParts
+from ecl_logging.records.pending import REASONS, PendingParts, Taken
 from ecl_logging.stores.keeping import HOUR, OTHER_MESSAGES, Receipt, Said
 
 __all__ = ["PendingMessages", "Utterance", "line_of"]
@@ -41,6 +41,11 @@ class _Said:
         self.hours: dict[int, Counter[str]] = {}
         self.amount = 0
         self.size = 0
+
+    @property
+    def speaker(self) -> str:
+        """As a receipt names it."""
+        return f"{self.name}:{self.severity}"
 
     def count(self, hour: int, message: str) -> None:
         counts = self.hours.setdefault(hour, Counter())
@@ -89,8 +94,9 @@ class PendingMessages(PendingParts[Utterance, tuple[str, str], _Said]):
         part.amount += 1
         ledger.counted += 1
 
-    def _book(self, receipt: Receipt) -> None:
-        for reason, amount in (("late", receipt.late),):
+    def _book(self, taken: Taken[_Said], receipt: Receipt) -> None:
+        spoilt = sum(part.amount for part in taken.parts if part.speaker in receipt.bad)
+        for reason, amount in (("late", receipt.late), ("bad_key", spoilt)):
             self.ledger.applied -= amount
             self.ledger.dropped[reason] += amount
         self.ledger.ahead += receipt.ahead

@@ -115,7 +115,10 @@ class Audience:
 
 def _rank(severity: str) -> int:
     """The higher the worse. Other programs store severities of their own: these are below all."""
-    return SEVERITIES.index(severity) if severity in SEVERITIES else -1
+    try:
+        return SEVERITIES.index(severity_of(severity))
+    except ValueError:
+        return -1
 
 
 def open_audience(context: Context, arguments: argparse.Namespace) -> Audience:
