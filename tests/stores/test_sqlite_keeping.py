@@ -24,6 +24,7 @@ from ecl_logging.stores.keeping import (
     question_of_messages,
     question_of_records,
 )
+from ecl_logging.stores.sql.entries import put as put_entries
 from ecl_logging.stores.sqlite import connection as connections
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import wait_until
@@ -351,9 +352,12 @@ def test_processes_that_are_killed_amid_a_step_lose_nothing_and_double_nothing(
 
 
 def fill(store: SqliteStore, entries: int) -> None:
+    """In one transaction, because each waits for the disk."""
     program = RecordProgram(store.records, "f" * 32)
-    for first in range(0, entries, AT_ONCE):
-        program.put(*some_entries(first))
+    with store._connections.writing(5) as connection:
+        for first in range(0, entries, AT_ONCE):
+            batch = program.batch(*some_entries(first))
+            program.number += put_entries(connection, batch, now=NOW).status == "applied"
 
 
 def some_entries(first: int) -> list:
