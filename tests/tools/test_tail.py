@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ecl_logging import stores
 from ecl_logging.stores import open_store
 from ecl_logging.tools.recent import merged
 from ecl_logging.tools.tail import main as ecl_tail
@@ -258,7 +260,8 @@ def test_a_choice_that_nobody_meets_names_those_there_are(program, ran):
 
 
 def test_a_store_that_keeps_no_messages_is_an_error(commanded, ran, monkeypatch):
-    monkeypatch.delattr(type(commanded.store), "messages")
+    counts_only = SimpleNamespace(shown="memory://commands", close=lambda: None)
+    monkeypatch.setitem(stores._shared_memory, "commands", counts_only)
 
     assert ran(ecl_tail) == (
         1,
