@@ -145,7 +145,9 @@ def test_who_only_other_programs_speak_for_is_found_by_name(empty_server, ran):
 @pytest.mark.parametrize("store", ["memory://", "sqlite:///counts.db"])
 def test_a_logger_that_no_store_can_have_has_said_nothing(ran, store):
     """As an argument of bytes that are no UTF-8."""
-    Program(open_store("sqlite:///counts.db")).say("a", "info", "hello", at=NOON)
+    opened = open_store("sqlite:///counts.db")
+    Program(opened).say("a", "info", "hello", at=NOON)
+    opened.close()
 
     status, out, err = ran(ecl_tail, "a\udcff", "--store", store)
 

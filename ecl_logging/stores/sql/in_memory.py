@@ -84,7 +84,9 @@ class InMemory:
             self._connection = None  # of a thread that is not in this process
         self._visit = weakref.ref(visit)
         if self._connection is None:
-            self._connection = _new_database()
+            from ecl_logging.stores.sql.database import new_database
+
+            self._connection = new_database()
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK")  # of a step whose end was skipped
         visit.connection = self._connection
@@ -100,11 +102,3 @@ class InMemory:
             raise StoreError(f"{self._shown}: this Python has no sqlite3: {error}") from error
         with translated(self._shown, is_file=False):
             yield
-
-
-def _new_database() -> sqlite3.Connection:
-    import sqlite3
-
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA temp_store = MEMORY")  # a child would share a file
-    return connection
