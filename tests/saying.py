@@ -37,3 +37,8 @@ class Program:
     def put_lines(self, name: str, severity: str, *lines: str) -> None:
         """Store lines as they are, as other programs do; the oldest first."""
         self._program.say(Said(name, severity, lines), **self._options)
+
+
+def messages_in(out: str) -> list[str]:
+    """What stands behind time, logger and severity in each line of ecl-tail."""
+    return [one.split(" ", 3)[3] for one in out.splitlines()]

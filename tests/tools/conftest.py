@@ -14,8 +14,10 @@ from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Batch
 from ecl_logging.tools import watch
 from tests.conftest import Clock
+from tests.saying import Program
 
 STORE = "memory://commands"
+NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z; the clock stands a minute later
 
 Ran = tuple[int, str, str]
 
@@ -54,7 +56,7 @@ class Commanded:
 @pytest.fixture
 def commanded(clock, monkeypatch) -> Commanded:
     """Groups `requests` (5s, 5m) and `errors` (1h), empty; found without any option."""
-    clock.now = 1_795_348_860.0  # 2026-11-22T12:01:00Z
+    clock.now = NOON + 60
     commanded = Commanded(clock)
     monkeypatch.setitem(stores._shared_memory, "commands", commanded.store)
     monkeypatch.setenv("ECL_STORE", STORE)
@@ -91,3 +93,9 @@ def waits(monkeypatch) -> list[Callable[[], object]]:
 
     monkeypatch.setattr(watch.Stream, "wait", wait)
     return steps
+
+
+@pytest.fixture
+def program(commanded) -> Program:
+    """A program that says messages to the store that commands find."""
+    return Program(commanded.store)

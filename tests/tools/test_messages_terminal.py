@@ -1,12 +1,9 @@
-"""`ecl-tail -f` and `ecl-top --watch` on a terminal, and with a pipe, while records come in."""
+"""`ecl-tail -f` and `ecl-top --watch` on a terminal, while records come in."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +19,6 @@ from tests.saying import Program
 from tests.tools.terminals import (
     CLEAR_SCREEN,
     HOME,
-    ROOT,
     Terminal,
     assert_drawn_without_flicker,
     assert_left_as_it_was,
@@ -325,7 +321,7 @@ def test_the_last_table_stays_while_the_store_is_away(watch: Start, tmp_path: Pa
     assert_drawn_without_flicker(terminal)
 
 
-# --- ecl-top once, and in a pipe
+# --- ecl-top once
 
 
 def test_a_table_is_no_wider_than_the_terminal(start: Start, program: Program):
@@ -336,25 +332,3 @@ def test_a_table_is_no_wider_than_the_terminal(start: Start, program: Program):
     lines = screen_of(terminal.written, 80, 24)
     assert [len(line) for line in lines[2:4]] == [80, 0]
     assert re.fullmatch(r" +1  100.0%  error     a       (word )+wor…|.*…", lines[2])
-
-
-@pytest.mark.parametrize("arguments", [["top", "--json"], ["top"], ["tail", "-f"]], ids=" ".join)
-def test_it_ends_quietly_when_nobody_reads_any_more(url, program, arguments):
-    command, *options = arguments
-    options += ["--watch", "0.1"] if command == "top" else []
-    program.say("a", "error", "hello", at=time.time())
-    with Talk(program):
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"ecl_logging.tools.{command}", "--store", url, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process:
-            assert process.stdout.readline()
-            process.stdout.close()
-            assert process.wait(timeout=30) == 0
-            assert process.stderr.read() == ""
