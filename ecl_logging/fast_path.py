@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable, Mapping
 from time import time
 from typing import Any, Final, Protocol
 
+from ecl_logging.fields import BURST_REPORT
 from ecl_logging.unbuilt import RESERVED, Seen, Shortcut
 from ecl_logging.weak_sets import WeakRefs
 
@@ -163,7 +164,11 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         def handle(record: logging.LogRecord) -> bool:
             try:
                 event = getattr(record, "event", ABSENT)
-                if type(event) is not str and (event is not ABSENT or type(record.msg) is not str):
+                if type(event) is not str and (
+                    event is not ABSENT
+                    or type(record.msg) is not str
+                    or BURST_REPORT in record.__dict__
+                ):
                     return carefully(record)
                 tally = kinds[event]
                 created = record.created
@@ -180,7 +185,11 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         def handle(record: logging.LogRecord) -> bool:
             try:
                 event = getattr(record, "event", ABSENT)
-                if type(event) is not str and (event is not ABSENT or type(record.msg) is not str):
+                if type(event) is not str and (
+                    event is not ABSENT
+                    or type(record.msg) is not str
+                    or BURST_REPORT in record.__dict__
+                ):
                     return carefully(record)
                 tally = kinds[event]
                 extras = record.__dict__
@@ -198,8 +207,10 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         by_logger, by_level, by_levelname = asked.logger, asked.level, asked.levelname
         by_event, is_routed = asked.event, asked.is_routed
 
-        def handle(record: logging.LogRecord) -> bool:
+        def handle(record: logging.LogRecord) -> bool:  # noqa: C901 - as above
             try:
+                if BURST_REPORT in record.__dict__:
+                    return carefully(record)
                 tally = kinds
                 if by_logger:
                     tally = tally[record.name]

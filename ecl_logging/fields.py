@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-__all__ = ["MISSING", "PATTERN_CHARACTERS", "Fields", "NamedByFilter", "Record"]
+__all__ = ["BURST_REPORT", "MISSING", "PATTERN_CHARACTERS", "Fields", "NamedByFilter", "Record"]
 
 PATTERN_CHARACTERS = 4096
 """So much of a message is searched."""
+
+BURST_REPORT: Final = "ecl_burst"
+"""The attribute by which the report of a BurstFilter is known; such a record is never counted."""
 
 MISSING: Final = object()
 

@@ -28,13 +28,19 @@ class _Watched(Protocol):
 
 
 _watched: WeakRefs[_Watched] = WeakRefs()
+_logging: WeakRefs[_Watched] = WeakRefs()
 _armed_in: int | None = None
 _has_ended = False
 
 
-def watch(flusher: _Watched) -> None:
-    """Tell `flusher` of forks and of the end of the process, for as long as it lives."""
+def watch(flusher: _Watched, *, logs: bool = False) -> None:
+    """Tell `flusher` of forks and of the end of the process, for as long as it lives.
+
+    `logs`: it has something to log at the end, so it comes before those that take that in.
+    """
     _watched.add(flusher)
+    if logs:
+        _logging.add(flusher)
 
 
 def watched() -> list[_Watched]:
@@ -86,8 +92,9 @@ def _at_exit() -> None:
     global _has_ended  # noqa: PLW0603 - as above
     _has_ended = True
     began = time.monotonic()
+    logging = _logging.alive()
     # Those that have something to send first: the others take time, and lose nothing.
-    waiting = sorted(_watched.alive(), key=lambda one: not one.is_used)
+    waiting = sorted(_watched.alive(), key=lambda one: (one not in logging, not one.is_used))
     while waiting:  # for a turn, or for what the others have left of the time
         turn, waiting = waiting, []
         sharing = sum(flusher.is_used for flusher in turn)

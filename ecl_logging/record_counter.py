@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ecl_logging.config import config_from
 from ecl_logging.errors import ConfigError
 from ecl_logging.fast_path import flushing_threads
-from ecl_logging.fields import Record
+from ecl_logging.fields import BURST_REPORT, Record
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.intervals import whole_seconds
 from ecl_logging.kinds import Kinds
@@ -90,6 +90,8 @@ class RecordCounter:
 
     def count_and_learn(self, record: Record) -> None:
         """Count the record by the rules, and have those of its kind take the fast path."""
+        if BURST_REPORT in record.__dict__:
+            return  # what it reports on was counted beside the filter that held it back
         age = self.kinds.age if self.kinds is not None else None
         counted = self.count(record)
         if self.kinds is not None:

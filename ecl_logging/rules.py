@@ -7,7 +7,6 @@ attribute is looked at that a rule does not need, and nothing of the record is c
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 from ecl_logging.event_ids import NO_GROUP, InvalidEvent, text_of
 from ecl_logging.fields import MISSING, Fields, Record
+from ecl_logging.logger_names import is_below
 from ecl_logging.notices import OWN_LOGGER
 from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
@@ -101,7 +101,7 @@ class _Rule:
             return False
         if config.levels is not None and level not in config.levels:
             return False
-        return config.logger is None or _is_below(name, config.logger)
+        return config.logger is None or is_below(name, config.logger)
 
     def match(self, fields: Fields) -> tuple[bool, object, object]:
         """Return whether the rule matches, and the ID and count of the event that it counts."""
@@ -146,15 +146,6 @@ def _takes(group: Declaring | None, event_id: object) -> bool:
 
 def _text(value: object) -> str:
     return str(value.value if isinstance(value, Enum) else value)
-
-
-def _is_below(name: str, logger: str) -> bool:
-    """Whether the logger called `name` is meant by a rule's `logger`."""
-    if logger == "root":
-        return name == "root"  # its descendants would be all there are
-    if "*" in logger or "?" in logger:
-        return fnmatch.fnmatchcase(name, logger)
-    return name == logger or name.startswith(logger + ".")
 
 
 class Rules:

@@ -22,6 +22,7 @@ from ecl_logging.settings import (
 
 __all__ = [
     "check_arguments",
+    "check_burst_arguments",
     "check_filter_arguments",
     "check_groups",
     "check_kept",
@@ -110,6 +111,23 @@ def check_filter_arguments(
     _names(problems, unknown, known)
     _flags(problems, flags)
     problems.raise_if_any()
+
+
+def check_burst_arguments(
+    limit: object, interval: object, max_kinds: object, unknown: Collection[str]
+) -> tuple[int, Interval, int]:
+    """Check what a BurstFilter is given, apart from its fingerprint; return what it means."""
+    problems = Problems("ecl")
+    _names(problems, unknown, ("fingerprint", "interval", "limit", "max_kinds"))
+    number = _whole(problems, "limit", limit, 2**53)
+    kinds = _whole(problems, "max_kinds", max_kinds, _MAX_EVENTS)
+    length = None
+    try:
+        length = interval if isinstance(interval, Interval) else Interval.parse(interval)
+    except NoInterval as error:
+        problems.add("interval", f"{shown(interval)} {error.reason}")
+    problems.raise_if_any()
+    return number or 1, length or Interval("1m", 60), kinds or 1
 
 
 def check_kept(

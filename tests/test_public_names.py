@@ -36,6 +36,7 @@ LAYERS = [
         "notices",
         "deadlines",
         "locks",
+        "logger_names",
         "weak_sets",
         "fields",
         "unbuilt",

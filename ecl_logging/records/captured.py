@@ -10,11 +10,11 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from ecl_logging.records.cutting import tidy
+from ecl_logging.records.cutting import MAX_TRACEBACK, cut_middle, tidy
 from ecl_logging.records.fitting import MAX_RECORD, dumped, shortened, size_of
-from ecl_logging.records.telling import UNFIT, Teller, told
+from ecl_logging.records.telling import UNFIT, Teller, is_json, told
 from ecl_logging.records.texts import attributes_of, can_fill, formatted
-from ecl_logging.records.tracebacks import MAX_TRACEBACK, traceback_of
+from ecl_logging.records.tracebacks import traceback_of
 
 __all__ = ["MAX_RECORD", "OF_LOGGING", "as_json", "captured", "restored"]
 
@@ -29,6 +29,22 @@ MAX_EXTRAS = 200
 """So many attributes of the program's own are kept."""
 
 _MADE_HERE = frozenset({"args", "created", "exc_info", "exc_text", "message", "msg"})
+_NO_EXTRAS = OF_LOGGING | {"getMessage"}  # it would be called
+_TEXTS = frozenset(
+    {
+        "asctime",
+        "filename",
+        "funcName",
+        "levelname",
+        "module",
+        "name",
+        "pathname",
+        "processName",
+        "stack_info",
+        "taskName",
+        "threadName",
+    }
+)
 
 
 def captured(
@@ -80,7 +96,12 @@ def _captured(
         if type(name) is not str or name not in OF_LOGGING:
             extras.append((name, value))
         elif name not in _MADE_HERE:
-            taken[name] = teller.json(value)
+            taken[name] = value if is_json(value) else teller.json(value)
+    for name in _TEXTS.intersection(taken):
+        if type(taken[name]) is not str and taken[name] is not None:
+            taken[name] = tidy(teller.text(given[name]))
+    if type(taken.get("levelno")) is not int:
+        taken["levelno"] = logging.NOTSET
     if extras:
         _put_extras(taken, extras, attributes, teller)
     teller.renew()
@@ -105,7 +126,7 @@ def _put_extras(
         ]
     for name, value in extras[:MAX_EXTRAS]:
         key = teller.key(name)
-        if key not in OF_LOGGING:  # as a key that is no text may look
+        if key not in _NO_EXTRAS:  # a key that is no text may look so
             taken[key] = teller.json(value)
     if len(extras) > MAX_EXTRAS:
         taken["not_kept"] = f"{len(extras) - MAX_EXTRAS} attributes"
@@ -114,7 +135,7 @@ def _put_extras(
 def _time_of(created: Any) -> float:
     """Return the record's time with all its digits; now, where it has none."""
     try:
-        if type(created) in {float, int} and math.isfinite(created):
+        if (type(created) is float or type(created) is int) and math.isfinite(created):
             return float(created)
     except OverflowError:
         pass
@@ -127,15 +148,14 @@ def _put_template(taken: dict[str, object], given: dict[Any, Any], teller: Telle
     msg, args = given.get("msg"), given.get("args")
     taken["msg"], taken["args"] = message, []
     kind = type(args)
-    if not args if kind in {tuple, dict} else args is None:
-        return
-    if type(msg) is not str or kind not in {tuple, dict}:
+    if type(msg) is not str or (kind is not tuple and kind is not dict) or not args:
         return
     teller.renew()
-    template, kept = tidy(msg), teller.json(args)
+    template = tidy(msg)
+    kept = list(args) if kind is tuple and all(map(is_json, args)) else teller.json(args)
     try:
         again = tuple(kept) if type(kept) is list else kept
-        if can_fill(template) and tidy(template % again) == message:
+        if can_fill(template, again) and template % again == message:
             taken["msg"], taken["args"] = template, kept
     except UNFIT:
         pass
@@ -143,8 +163,12 @@ def _put_template(taken: dict[str, object], given: dict[Any, Any], teller: Telle
 
 def _exc_text(given: dict[Any, Any], teller: Teller) -> str | None:
     """Return what another handler's formatter has made of it, or the same."""
-    text = given.get("exc_text")
-    if text is not None and text != "":
-        return tidy(teller.text(text), MAX_TRACEBACK)
-    exc_info = given.get("exc_info")
-    return traceback_of(exc_info, teller) if exc_info is not None else None
+    text, exc_info = given.get("exc_text"), given.get("exc_info")
+    if text is not None and text is not False:
+        if type(text) is not str:
+            text = teller.text(text)
+        if text:
+            return tidy(text, MAX_TRACEBACK, cut_middle)
+    if exc_info is None or exc_info is False:
+        return None
+    return tidy(traceback_of(exc_info, teller), MAX_TRACEBACK, cut_middle)

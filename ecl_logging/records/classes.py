@@ -9,13 +9,23 @@ from __future__ import annotations
 import weakref
 from typing import Any, Final
 
-__all__ = ["attribute_of", "is_a", "is_plain_class", "is_slow", "name_of", "remember_slow"]
+__all__ = [
+    "attribute_of",
+    "is_a",
+    "is_of_program",
+    "is_plain_class",
+    "is_slow",
+    "name_of",
+    "remember_slow",
+]
 
 MISSING: Final = object()
 
 _LONGEST_NAME = 100
 _bases = type.__dict__["__mro__"].__get__
 _contents = type.__dict__["__dict__"].__get__
+_flags = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _qualified_name = type.__dict__["__qualname__"].__get__
 
 
@@ -47,10 +57,18 @@ def name_of(kind: type) -> str:
 _slow: dict[int, weakref.ref[type]] = {}
 
 
+def is_of_program(kind: type) -> bool:
+    """Whether the class was made by a program in Python, rather than built in."""
+    return bool(_flags(kind) & _HEAP_TYPE)
+
+
 def remember_slow(kind: type) -> None:
-    """Have the class never asked again: an object of it gave no text in time."""
+    """Have the class never asked again: an object of it gave no text in time.
+
+    What is built in is not remembered: it was kept waiting by what is in it.
+    """
     key = id(kind)
-    if not is_slow(kind):
+    if is_of_program(kind) and not is_slow(kind):
         _slow[key] = weakref.ref(kind, lambda ref: _forget(key, ref))
 
 

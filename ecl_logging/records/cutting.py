@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CUT", "MAX_TEXT", "cut", "cut_middle", "tidy"]
+from collections.abc import Callable
+
+__all__ = ["CUT", "MAX_TEXT", "MAX_TRACEBACK", "cut", "cut_middle", "tidy"]
 
 MAX_TEXT = 16_384
 """The most characters of a text."""
+
+MAX_TRACEBACK = 65_536
+"""The most characters of a traceback; its end is what matters most."""
 
 CUT = "...[cut]"
 """Ends a text that went on."""
@@ -28,7 +33,7 @@ def cut_middle(text: str, limit: int) -> str:
     return text[: room // 3] + _CUT_MIDDLE + text[-(room - room // 3) :]
 
 
-def tidy(text: str, limit: int = MAX_TEXT) -> str:
+def tidy(text: str, limit: int = MAX_TEXT, cut: Callable[[str, int], str] = cut) -> str:
     """Return it cut, and with half characters (lone surrogates) written out."""
     if len(text) > limit:
         text = cut(text, limit)

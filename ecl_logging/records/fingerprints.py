@@ -45,6 +45,9 @@ class Fingerprint:
         """Return 32 hexadecimal digits, the same for all repeats of a record, in any process."""
         raise NotImplementedError
 
+    has_news = False
+    """Whether there is something to `tell`."""
+
     def tell(self) -> None:
         """Warn of what has gone wrong, once. Called by threads that send, never by a log call."""
 
@@ -94,6 +97,10 @@ class _ByFunction(Fingerprint):
     def kind(self, record: logging.LogRecord) -> str:
         text = self._said_of(record)
         return self._otherwise.kind(record) if text is None else _digest((text,))
+
+    @property
+    def has_news(self) -> bool:  # type: ignore[override]  # a class without news has a constant
+        return self._unsaid is not None
 
     def tell(self) -> None:
         unsaid, self._unsaid = self._unsaid, None

@@ -107,11 +107,11 @@ class Helper:
         thread, job = self._thread, self._under_way
         if thread is None or job is None or time.monotonic() - job.began < patience * 0.9:
             return
+        if not job.answers.empty():
+            return  # it has come back just now
         self._stuck.add(thread)
         self._thread = self._under_way = None
-        if not job.answers.empty():
-            self._stuck.discard(thread)  # it has come back just now, and looks whether it stays
-        elif not self._jobs.empty():
+        if not self._jobs.empty():
             self._start_alone()  # others wait for what comes after it
 
     def _run(self) -> None:
@@ -126,6 +126,7 @@ class Helper:
                     self._jobs.put(job)  # that was for the one that has taken its place
                     break
                 self._do(job, me)
+                del job  # and with it the record
         finally:
             self._mine.discard(me)
             self._stuck.discard(thread)

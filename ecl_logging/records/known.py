@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from types import BuiltinFunctionType, FunctionType, WrapperDescriptorType
 from typing import Any
 
-from ecl_logging.records.classes import attribute_of, is_a, is_plain_class
+from ecl_logging.records.classes import attribute_of, is_a, is_of_program, is_plain_class
 from ecl_logging.records.cutting import MAX_TEXT
 
-__all__ = ["CONTAINERS", "MAX_BITS", "is_known", "is_known_exception", "is_short"]
+__all__ = ["CONTAINERS", "MAX_BITS", "classes_asked", "is_known", "is_known_exception", "is_short"]
 
 CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
 
@@ -42,6 +43,8 @@ _ZONED: Mapping[str, tuple[str, ...]] = {"datetime": ("datetime", "time")}
 _OF_OSERROR = tuple(
     vars(OSError)[name].__get__ for name in ("errno", "strerror", "filename", "filename2")
 )
+_DEEPEST = 3  # containers and exceptions in each other
+_MOST_LOOKED_AT = 20  # in each
 _args_of = vars(BaseException)["args"].__get__
 # Those that look at nothing but the arguments, or what can only be a text.
 _STRS = tuple(
@@ -76,14 +79,14 @@ def is_known(value: object) -> bool:
     )
 
 
-def is_short(value: object) -> bool:
-    """Whether it is a plain text, number or constant that is written out in no time."""
+def is_short(value: Any) -> bool:
+    """Whether it is a plain text, number, bool or None, that is written out in no time."""
     kind = type(value)
     if kind is str:
-        return len(value) <= MAX_TEXT  # type: ignore[arg-type]
+        return len(value) <= MAX_TEXT
     if kind is int:
-        return value.bit_length() <= MAX_BITS  # type: ignore[attr-defined,no-any-return]
-    return kind is float or any(kind is constant for constant in _CONSTANTS)
+        return value.bit_length() <= MAX_BITS  # type: ignore[no-any-return]
+    return kind is float or value is None or kind is bool
 
 
 def is_known_exception(error: Any) -> bool:
@@ -100,6 +103,34 @@ def is_known_exception(error: Any) -> bool:
         return False
     args = _args_of(error)
     return len(args) <= 10 and all(is_short(arg) for arg in args)
+
+
+def classes_asked(value: Any) -> list[type]:
+    """Return the program's classes whose code `str` or `repr` of an object may run.
+
+    The likeliest one first. What is built in is kept waiting only by what is in it.
+    """
+    kind = type(value)
+    own = [kind] if is_of_program(kind) else []
+    if is_a(kind, BaseException):
+        inside = _classes_in(_args_of(value), _DEEPEST)
+        says_nothing = type(attribute_of(kind, "__str__")) is WrapperDescriptorType
+        return inside + own if says_nothing else own + inside
+    if not own and is_plain_class(kind) and _is_among(kind, _ZONED):
+        return [type(value.tzinfo)]
+    return own
+
+
+def _classes_in(values: Iterable[Any], depth: int) -> list[type]:
+    found: list[type] = []
+    for value in list(islice(values, _MOST_LOOKED_AT)):
+        kind = type(value)
+        if is_plain_class(kind) and kind in CONTAINERS:
+            if depth > 0:
+                found += _classes_in(value.values() if kind is dict else value, depth - 1)
+        elif not is_short(value):
+            found += classes_asked(value) if depth > 0 else []
+    return found[:_MOST_LOOKED_AT]
 
 
 def _is_among(kind: type, modules: Mapping[str, tuple[str, ...]]) -> bool:

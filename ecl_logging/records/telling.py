@@ -8,7 +8,7 @@ the program's own code can tell is up to its class: `Teller` itself refuses to (
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -24,9 +24,19 @@ from ecl_logging.records.classes import (
 )
 from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
 from ecl_logging.records.helper import helper
-from ecl_logging.records.known import CONTAINERS, MAX_BITS, is_known
+from ecl_logging.records.known import CONTAINERS, MAX_BITS, classes_asked, is_known
 
-__all__ = ["MAX_ITEMS", "UNFIT", "Asking", "NotKnown", "Teller", "Unasking", "Untold", "told"]
+__all__ = [
+    "MAX_ITEMS",
+    "UNFIT",
+    "Asking",
+    "NotKnown",
+    "Teller",
+    "Unasking",
+    "Untold",
+    "is_json",
+    "told",
+]
 
 MAX_ITEMS = 1000  # of all containers of a part of a record
 MAX_DEPTH = 8
@@ -71,14 +81,26 @@ class Teller:
         self._items = MAX_ITEMS
         self._characters = MAX_CHARACTERS
 
-    def ask(self, value: object, question: Callable[[Any], object]) -> Any:
-        """Return the answer of an object that is not known, or an Untold."""
-        kind = type(value)
-        if is_slow(kind):
-            return _without_text(kind, "gave no text in time")
-        return self._ask(value, question)
+    def ask(
+        self,
+        value: object,
+        question: Callable[[Any], object],
+        classes: Sequence[type] | None = None,
+    ) -> Any:
+        """Return the answer of an object that is not known, or an Untold.
 
-    def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
+        `classes`: those of the program that are asked, the first one of which is to blame where
+        it takes too long; as `classes_asked` has it.
+        """
+        if classes is None:
+            classes = classes_asked(value)
+        if any(map(is_slow, classes)):
+            return _without_text(type(value), "gave no text in time")
+        return self._ask(value, question, classes)
+
+    def _ask(
+        self, value: object, question: Callable[[Any], object], classes: Sequence[type]
+    ) -> Any:
         raise NotKnown
 
     # --- as texts
@@ -162,7 +184,8 @@ class Teller:
             number = make(value)
         else:
             number = self.ask(value, make)
-        if type(number) not in {int, float} or not _is_moderate(number):
+        kind = type(number)
+        if (kind is not int and kind is not float) or not _is_moderate(number):
             raise TypeError("no number")
         return number  # type: ignore[no-any-return]
 
@@ -170,15 +193,11 @@ class Teller:
 
     def json(self, value: Any) -> object:
         """Return None, a bool, a number, a text, or a list or dict of these."""
+        if is_json(value):
+            return value
         kind = type(value)
         if kind is str:
-            return value if len(value) <= MAX_TEXT and value.isascii() else tidy(value)
-        if value is None or kind is bool:
-            return value
-        if kind is int and -_LARGEST < value < _LARGEST:
-            return value
-        if kind is float and math.isfinite(value):
-            return value
+            return tidy(value)
         if is_plain_class(kind) and kind in CONTAINERS:
             return self._json_container(value)
         if is_a(kind, int) and kind is not int and not is_slow(kind):
@@ -243,14 +262,17 @@ class Asking(Teller):
         # Each is asked once, and kept as long, so that no other one comes to the same place.
         self._answers: dict[tuple[int, object], tuple[object, object]] = {}
 
-    def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
+    def _ask(
+        self, value: object, question: Callable[[Any], object], classes: Sequence[type]
+    ) -> Any:
         key = (id(value), question)
         if key not in self._answers:
+            self.asked = classes[0] if classes else None
             self._answers[key] = (value, self._answer(value, question))
         return self._answers[key][1]
 
     def _answer(self, value: object, question: Callable[[Any], object]) -> object:
-        kind = self.asked = type(value)
+        kind = type(value)
         try:
             return question(value)
         except BaseException as error:  # noqa: BLE001 - the program's; it may be any
@@ -262,8 +284,22 @@ class Asking(Teller):
 class Unasking(Teller):
     """Asks no object."""
 
-    def _ask(self, value: object, question: Callable[[Any], object]) -> Any:
+    def _ask(
+        self, value: object, question: Callable[[Any], object], classes: Sequence[type]
+    ) -> Any:
         return _without_text(type(value), "was not asked")
+
+
+def is_json(value: Any) -> bool:
+    """Whether it is a text, number, bool or None that JSON holds as it is."""
+    if value is None:
+        return True
+    kind = type(value)
+    if kind is str:
+        return len(value) <= MAX_TEXT and value.isascii()
+    if kind is int:
+        return bool(-_LARGEST < value < _LARGEST)
+    return kind is bool or (kind is float and math.isfinite(value))
 
 
 def told(work: Callable[[Teller], _T]) -> _T:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ecl_logging.records.classes import MISSING, attribute_of
+from ecl_logging.records.classes import MISSING, attribute_of, is_a
 from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
 from ecl_logging.records.known import is_short
 from ecl_logging.records.telling import MAX_ITEMS, UNFIT, Teller, told
@@ -19,9 +19,10 @@ __all__ = ["attributes_of", "can_fill", "formatted", "message_of"]
 _MOST_TEMPLATE = 2**20  # characters of a message that is filled in
 
 _get_message = logging.LogRecord.getMessage
-# A format may ask for gigabytes of spaces or zeros: 9,999 are enough.
+# A format may ask for gigabytes of spaces or zeros.
 _MAY_BE_WIDE = re.compile(r"\d{5}|\*")
-_WIDE = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|\d*\.\d{5}|\*|\d*\.\*)")
+_WIDE = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|(?:\d*|\*)\.\d{5})")
+_WIDEST = 9999
 
 
 def message_of(record: logging.LogRecord) -> str:
@@ -46,8 +47,7 @@ def attributes_of(record: logging.LogRecord) -> dict[Any, Any]:
 def formatted(record: logging.LogRecord, teller: Teller) -> str:
     """Return the message as `teller` tells it, tidy."""
     attributes = attributes_of(record)
-    own = attribute_of(type(record), "getMessage")
-    if own is not _get_message or "getMessage" in attributes:
+    if _formats_itself(record, attributes):
         return tidy(teller.text(teller.ask(record, _message_of_own)))
     msg: Any = attributes.get("msg")
     kind = type(msg)
@@ -57,6 +57,13 @@ def formatted(record: logging.LogRecord, teller: Teller) -> str:
             return tidy(event)
         msg = teller.text(msg)
     return tidy(_filled(msg, attributes.get("args"), teller))
+
+
+def _formats_itself(record: logging.LogRecord, attributes: dict[Any, Any]) -> bool:
+    kind = type(record)
+    if kind is logging.LogRecord and "getMessage" not in attributes:
+        return False
+    return attribute_of(kind, "getMessage") is not _get_message or "getMessage" in attributes
 
 
 def _message_of_own(record: Any) -> str:
@@ -76,10 +83,10 @@ def _event_of(msg: object, teller: Teller) -> str | None:
 
 
 def _event_in(msg: Any) -> object:
-    if isinstance(msg, Mapping):
+    if type(msg) is dict or isinstance(msg, Mapping):
         for key in ("event", "message"):  # structlog's EventRenamer makes it the other
             found = msg.get(key)
-            if isinstance(found, str):
+            if is_a(type(found), str):
                 return found
     return None
 
@@ -87,34 +94,43 @@ def _event_in(msg: Any) -> object:
 def _filled(msg: str, args: Any, teller: Teller) -> str:
     """Return `msg % args`; both beside each other, where they do not fit."""
     kind = type(args)
-    if args is None or (kind in {tuple, dict} and not args):
+    if args is None or ((kind is tuple or kind is dict) and not args):
         return msg
     try:
-        if kind is tuple:
-            ready: object = tuple([_ready(arg, teller) for arg in args[:MAX_ITEMS]])
+        if kind is tuple and all(map(is_short, args)):
+            ready: object = args
+        elif kind is tuple:
+            ready = tuple([_ready(arg, teller) for arg in args[:MAX_ITEMS]])
         else:
             ready = _ready(args, teller)
-        if can_fill(msg):
+        if can_fill(msg, ready):
             return msg % ready
     except UNFIT:
         pass
     return f"{cut(msg, MAX_TEXT // 2)} {teller.quoted(args)}"
 
 
-def can_fill(msg: str) -> bool:
+def can_fill(msg: str, args: object) -> bool:
     """Whether `msg % args` of short arguments takes a moderate amount of memory."""
     if len(msg) > _MOST_TEMPLATE:
         return False
-    return _MAY_BE_WIDE.search(msg) is None or _WIDE.search(msg) is None
+    if _MAY_BE_WIDE.search(msg) is None:
+        return True
+    if _WIDE.search(msg) is not None:
+        return False
+    # A star takes the width from the arguments.
+    return type(args) is not tuple or all(
+        type(arg) is not int or -_WIDEST <= arg <= _WIDEST for arg in args if "*" in msg
+    )
 
 
 def _ready(arg: Any, teller: Teller) -> object:
     """Return what can be formatted in place of an argument."""
-    kind = type(arg)
-    if kind is str:
-        return arg if len(arg) <= MAX_TEXT else cut(arg)
     if is_short(arg):
         return arg
+    kind = type(arg)
+    if kind is str:
+        return cut(arg)
     if kind is dict:
         return _DictStandIn(arg, teller)
     if attribute_of(kind, "__getitem__") is MISSING:

@@ -8,15 +8,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from ecl_logging.records.classes import MISSING, attribute_of, is_a, is_slow, name_of
-from ecl_logging.records.cutting import cut_middle, tidy
-from ecl_logging.records.known import is_known_exception, is_short
+from ecl_logging.records.classes import MISSING, attribute_of, is_a, name_of
+from ecl_logging.records.known import classes_asked, is_known_exception, is_short
 from ecl_logging.records.telling import UNFIT, Teller, Untold
 
-__all__ = ["MAX_TRACEBACK", "traceback_of"]
-
-MAX_TRACEBACK = 65_536
-"""The most characters of a traceback; its end is what matters most."""
+__all__ = ["traceback_of"]
 
 _MOST_EXCEPTIONS = 100
 
@@ -32,24 +28,20 @@ _object = vars(AttributeError)["obj"].__get__
 def traceback_of(exc_info: Any, teller: Teller) -> str:
     """Return it as logging formats it, or without the texts of exceptions that give none."""
     if type(exc_info) is not tuple or len(exc_info) != 3:
-        return tidy(teller.text(exc_info))
+        return teller.text(exc_info)
     if not is_a(type(exc_info[1]), BaseException) and exc_info[1] is not None:
-        return tidy(teller.text(exc_info[1]))
+        return teller.text(exc_info[1])
     text = _as_logging_has_it(exc_info, teller)
-    if text is None:
-        text = _of_frames(exc_info, teller)
-    text = cut_middle(text, MAX_TRACEBACK)
-    return text if text.isascii() else tidy(text, MAX_TRACEBACK)
+    return _of_frames(exc_info, teller) if text is None else text
 
 
 def _as_logging_has_it(exc_info: Any, teller: Teller) -> str | None:
     strange = list(_strange(exc_info[1]))
-    if any(is_slow(type(one)) for one in strange):
-        return None
     try:
         if not strange:
             return _formatter.formatException(exc_info)
-        text = teller.ask(strange[0], lambda _: _formatter.formatException(exc_info))
+        classes = [kind for one in strange for kind in classes_asked(one)]
+        text = teller.ask(strange[0], lambda _: _formatter.formatException(exc_info), classes)
     except UNFIT:
         return None
     return None if type(text) is Untold or not is_a(type(text), str) else str.__str__(text)
@@ -87,7 +79,7 @@ def _is_plain(error: Any) -> bool:
     if any(is_a(kind, one) for one in (*_WITH_SUGGESTIONS, SyntaxError)):
         return False
     notes = vars(error).get("__notes__", ())
-    return type(notes) in {list, tuple} and all(is_short(note) for note in notes)
+    return (type(notes) is list or type(notes) is tuple) and all(is_short(note) for note in notes)
 
 
 def _of_frames(exc_info: Any, teller: Teller) -> str:

@@ -8,10 +8,30 @@ from __future__ import annotations
 import os
 from typing import Any, Protocol, TextIO
 
-from ecl_logging.tools.picture import BOLD, DIM, PLAIN, WARNING, Line, Size, width_of
+from ecl_logging.tools.lines import (
+    BOLD,
+    CRITICAL,
+    DIM,
+    ERROR,
+    PLAIN,
+    WARNING,
+    Line,
+    Size,
+    Span,
+    width_of,
+)
 from ecl_logging.tools.printable import Ruler
 
-__all__ = ["Keyboard", "Painter", "PlainPainter", "RichPainter", "open_painter"]
+__all__ = [
+    "Keyboard",
+    "Painter",
+    "PlainPainter",
+    "RichPainter",
+    "is_styled",
+    "open_painter",
+    "painted",
+    "size_of",
+]
 
 _FALLBACK = Size(80, 24)  # of a terminal that does not say
 
@@ -20,7 +40,15 @@ _OTHER_SCREEN, _FIRST_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
-_STYLES = {PLAIN: "", BOLD: "\x1b[1m", DIM: "\x1b[2m", WARNING: "\x1b[33m"}
+_STYLES = {
+    PLAIN: "",
+    BOLD: "\x1b[1m",
+    DIM: "\x1b[2m",
+    WARNING: "\x1b[33m",
+    ERROR: "\x1b[31m",
+    CRITICAL: "\x1b[1;31m",
+}
+_RICH_STYLES = {WARNING: "yellow", ERROR: "red", CRITICAL: "bold red"}
 _NO_STYLE = "\x1b[0m"
 
 
@@ -44,9 +72,9 @@ class Painter(Protocol):
 
 def open_painter(stream: TextIO) -> Painter | None:
     """Return a painter for the stream; None where nothing can be drawn."""
-    if not stream.isatty() or os.environ.get("TERM", "").lower() in {"dumb", "unknown"}:
+    if not _takes_sequences(stream):
         return None
-    styled = not os.environ.get("NO_COLOR")
+    styled = _wants_styles()
     try:
         return RichPainter(stream, styled=styled)
     except ImportError:
@@ -54,7 +82,28 @@ def open_painter(stream: TextIO) -> Painter | None:
         return None if os.name == "nt" else PlainPainter(stream, styled=styled)
 
 
-def _size(stream: TextIO) -> Size:
+def _takes_sequences(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
+
+
+def _wants_styles() -> bool:
+    return not os.environ.get("NO_COLOR")
+
+
+def is_styled(stream: TextIO) -> bool:
+    """Whether what is written there, line by line, may have styles."""
+    # The console of Windows may show the escape sequences themselves.
+    return os.name != "nt" and _takes_sequences(stream) and _wants_styles()
+
+
+def painted(span: Span) -> str:
+    """Return the text with the escape sequences of its style."""
+    style = _STYLES[span.style]
+    return f"{style}{span.text}{_NO_STYLE}" if style else span.text
+
+
+def size_of(stream: TextIO) -> Size:
+    """Return the size of the stream's terminal; a usual one where it does not say."""
     try:
         columns, rows = os.get_terminal_size(stream.fileno())
     except OSError:
@@ -106,17 +155,14 @@ class PlainPainter:
         self._write(_NO_STYLE + _WRAP + _SHOW_CURSOR + _FIRST_SCREEN)
 
     def size(self) -> Size:
-        return _size(self._stream)
+        return size_of(self._stream)
 
     def paint(self, lines: list[Line], size: Size) -> None:
         rest = "" if len(lines) >= size.rows else "\n" + _CLEAR_BELOW
         self._write(_HOME + "\n".join(self._painted(line, size) for line in lines) + rest)
 
     def _painted(self, line: Line, size: Size) -> str:
-        text = ""
-        for span in line:
-            style = _STYLES[span.style] if self._styled else ""
-            text += f"{style}{span.text}{_NO_STYLE}" if style else span.text
+        text = "".join(painted(span) if self._styled else span.text for span in line)
         # Behind a full line the cursor stands on its last character, which would be cleared.
         is_full = width_of(line, self.ruler) >= size.columns
         return text if is_full else text + _CLEAR_LINE
@@ -160,7 +206,7 @@ class RichPainter:
         self._live.stop()
 
     def size(self) -> Size:
-        return _size(self._stream)
+        return size_of(self._stream)
 
     def paint(self, lines: list[Line], size: Size) -> None:
         from rich.console import ConsoleDimensions
@@ -180,4 +226,4 @@ class RichPainter:
     def _style(self, style: str) -> str:
         if not self._styled or style == PLAIN:
             return ""
-        return "yellow" if style == WARNING else style
+        return _RICH_STYLES.get(style, style)

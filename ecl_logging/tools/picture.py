@@ -5,65 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import TypeAlias
 
 from ecl_logging.intervals import Interval
+from ecl_logging.tools.lines import BOLD, DIM, PLAIN, Frame, Line, Size, Span, framed
 from ecl_logging.tools.printable import Ruler
 from ecl_logging.tools.reports import Reading, Report, Selection
 
-__all__ = [
-    "BOLD",
-    "DIM",
-    "PLAIN",
-    "WARNING",
-    "Frame",
-    "Line",
-    "Size",
-    "Span",
-    "picture",
-    "width_of",
-]
+__all__ = ["picture"]
 
-PLAIN, BOLD, DIM, WARNING = "plain", "bold", "dim", "warning"
-
-_END = "Ctrl-C ends"
 _GAP = 2  # columns between two columns of a table
 _LEAST_FOR_IDS = 16  # columns: intervals go before IDs are shortened to less
-_LEAST_FOR_COUNTS = 5  # lines
 _LEAST_OF_IDS = 6  # and the last finished buckets go before they are shortened to less
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A piece of a line, with its style."""
-
-    text: str
-    style: str = PLAIN
-
-
-Line: TypeAlias = tuple[Span, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Of a terminal."""
-
-    columns: int
-    rows: int
-
-
-def width_of(line: Line, ruler: Ruler) -> int:
-    """Return how many columns the line takes."""
-    return sum(ruler.measure(span.text) for span in line)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What stands around the counts."""
-
-    store: str  # its name, secrets masked
-    time: str
-    trouble: str | None = None  # why the counts are older
 
 
 def picture(
@@ -71,44 +23,14 @@ def picture(
 ) -> list[Line]:
     """Return the lines of one picture: no more than fit, and none that is too wide.
 
-    At the top stand the store's name, the time, and the trouble if there is some; then a table
-    for each group; at the bottom the notes.
+    There is a table for each group.
     """
-    top = [_header(frame, size, ruler)]
-    if frame.trouble is not None:
-        top.append((Span(ruler.printed(frame.trouble), WARNING),))
-    # A note is worth less than the counts: in a low terminal it goes first.
-    notes: list[Line] = [(Span(ruler.printed(note), DIM),) for note in reading.notes]
-    notes = [(), *notes][: max(0, size.rows - len(top) - _LEAST_FOR_COUNTS)] if notes else []
     reports = [report for block in reading.blocks for report in block]
     tables = [
         _Table(list(of_group), selection, size.columns, ruler)
         for _, of_group in groupby(reports, lambda report: report.group)
     ]
-    body = _stacked(tables, size.rows - len(top) - len(notes))
-    lines = [*top, *body, *notes][: size.rows]
-    return [_cropped(line, size.columns, ruler) for line in lines]
-
-
-def _header(frame: Frame, size: Size, ruler: Ruler) -> Line:
-    right = f"{frame.time}  {_END}"
-    room = size.columns - len(right) - 2
-    left = ruler.shortened(ruler.printed(frame.store), room)
-    return (Span(ruler.left(left, room), BOLD), Span("  "), Span(right, DIM))
-
-
-def _cropped(line: Line, columns: int, ruler: Ruler) -> Line:
-    """The last resort, in a terminal of a few columns: an ellipsis says that something is cut."""
-    if width_of(line, ruler) <= columns:
-        return line
-    kept: list[Span] = []
-    for span in line:
-        left = columns - width_of(tuple(kept), ruler)
-        if ruler.measure(span.text) >= left:
-            kept.append(Span(ruler.shortened(span.text + " " * left, left), span.style))
-            break
-        kept.append(span)
-    return tuple(kept)
+    return framed(lambda rows: _stacked(tables, rows), reading.notes, frame, size, ruler)
 
 
 # --- one group's table

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import re
 import sys
 from collections.abc import Sequence
 
@@ -16,12 +14,12 @@ from ecl_logging.tools.command import (
     UsageError,
     add_common_options,
     open_context,
-    parse,
     run,
     say,
 )
 from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.moments import Moment, local_time, utc_time
+from ecl_logging.tools.options import WATCH_SECONDS, add_watch_option, parse_words, whole_number
 from ecl_logging.tools.printable import Ruler, printable
 from ecl_logging.tools.reports import Query, Reading, Selection, read
 from ecl_logging.views import CURRENT, LAST
@@ -30,7 +28,6 @@ __all__ = ["main"]
 
 _NAME = "ecl-read"
 _ALL = 2**31  # buckets of a history; no store keeps so many
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 # What means nothing beside an option; the other way round, too.
 _BUCKETS = ("--last", "--current", "--both")
@@ -49,7 +46,7 @@ _CLASHES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    arguments = _parsed(list(sys.argv[1:] if argv is None else argv))
+    arguments = parse_words(_parser(), argv, {"--history": str(_ALL), "--watch": WATCH_SECONDS})
     if argv is None:  # a process of its own
         import_redis_leanly()
     return run(_NAME, lambda: _run(arguments))
@@ -89,13 +86,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history",
         nargs="?",
-        type=_whole_number,
+        type=whole_number,
         const=_ALL,
         metavar="N",
         help="the last N finished buckets, oldest first (without N, or with too large a one: all "
         "that the group keeps)",
     )
-    parser.add_argument("--top", type=_whole_number, metavar="N", help="the N largest, in order")
+    parser.add_argument("--top", type=whole_number, metavar="N", help="the N largest, in order")
     parser.add_argument("--nonzero", action="store_true", help="without counts of zero")
     parser.add_argument(
         "--sources",
@@ -111,56 +108,10 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_formats(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--csv", action="store_true", help="rows of comma-separated values")
-    parser.add_argument(
-        "--watch",
-        nargs="?",
-        type=_seconds,
-        const=2.0,
-        metavar="SECONDS",
-        help="again and again (default: every 2 seconds), as a table on a terminal; with --json "
-        "one line each time",
-    )
+    add_watch_option(parser)
     parser.add_argument(
         "--local", action="store_true", help="times in the local time zone, not in UTC"
     )
-
-
-def _parsed(words: list[str]) -> argparse.Namespace:
-    """Parse the command line; what follows `--` is no option."""
-    options = words.index("--") if "--" in words else len(words)
-    arguments = parse(_parser(), _with_numbers_joined(words[:options]))
-    arguments.words += words[options + 1 :]
-    return arguments
-
-
-def _with_numbers_joined(words: Sequence[str]) -> list[str]:
-    """Return the words with a number that follows --history or --watch joined to it.
-
-    What follows them and is no number is CONFIG or a PATTERN, which argparse cannot know.
-    """
-    joined: list[str] = []
-    for at, word in enumerate(words):
-        before = words[at - 1] if at else ""
-        if before in {"--history", "--watch"}:
-            if _NUMBER.fullmatch(word):
-                joined[-1] = f"{before}={word}"
-                continue
-            joined[-1] = f"{before}={_ALL if before == '--history' else 2}"
-        joined.append(word)
-    return joined
-
-
-def _whole_number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text[:20])):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text[:20])
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text) if _NUMBER.fullmatch(text) else math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds
 
 
 def _file_and_patterns(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -273,13 +224,18 @@ def _written(reading: Reading, query: Query, arguments: argparse.Namespace, mome
 
 def _watch(context: Context, query: Query, arguments: argparse.Namespace, moment: Moment) -> int:
     from ecl_logging.tools.painters import open_painter
+    from ecl_logging.tools.picture import picture
     from ecl_logging.tools.watch import Display, LiveTable, Stream, watch
 
     painter = None if arguments.json else open_painter(sys.stdout)
-    display: Display
+    display: Display[Reading]
     if painter is not None:
-        store = context.store.shown
-        display = LiveTable(painter, query.selection, store=store, moment=moment)
+        display = LiveTable(
+            painter,
+            lambda reading, *place: picture(reading, query.selection, *place),
+            store=context.store.shown,
+            moment=moment,
+        )
     else:
         display = Stream(
             lambda reading: _written_again(reading, query, arguments, moment),

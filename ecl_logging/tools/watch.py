@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -11,41 +12,55 @@ import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Protocol, TypeAlias
+from typing import Generic, Protocol, TextIO, TypeAlias, TypeVar
 
 from ecl_logging.errors import EclError, StoreError
 from ecl_logging.outage import Outage
+from ecl_logging.tools.lines import Frame, Line, Size
 from ecl_logging.tools.moments import Moment
 from ecl_logging.tools.painters import Keyboard, Painter
-from ecl_logging.tools.picture import Frame, picture
-from ecl_logging.tools.reports import Reading, Selection
+from ecl_logging.tools.printable import Ruler
 
 __all__ = ["TERMINATED", "Display", "LiveTable", "Stream", "watch"]
 
 TERMINATED = 143
 """The exit status after SIGTERM, as a shell says it."""
 
+_LONGEST_WAIT = 86400.0  # seconds; systems take no time that is much longer
+
 _Handler: TypeAlias = Callable[[int, FrameType | None], object] | signal.Handlers
+
+
+class Reading(Protocol):
+    """What is read each time."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said beside it."""
+
+
+_Reading = TypeVar("_Reading", bound=Reading)
+_Shown = TypeVar("_Shown", bound=Reading, contravariant=True)  # noqa: PLC0105 - as above
 
 
 class _Terminated(BaseException):
     """SIGTERM came. As KeyboardInterrupt, it must get through whatever is under way."""
 
 
-class Display(Protocol):
+class Display(Protocol[_Shown]):
     """Shows each reading, and waits for the next one."""
 
     def shown(self) -> contextlib.AbstractContextManager[None]:
         """Have what it is shown on; at the end that is as it was."""
 
-    def show(self, reading: Reading, error: EclError | None) -> None:
+    def show(self, reading: _Shown, error: EclError | None) -> None:
         """Show what was read; with an error, it is what was read before the store went away."""
 
     def wait(self, seconds: float) -> None:
         """Wait until it is time to read again."""
 
 
-def watch(read: Callable[[], Reading], display: Display, seconds: float) -> int:
+def watch(read: Callable[[], _Reading], display: Display[_Reading], seconds: float) -> int:
     """Read and show, until a signal ends it; return the exit status.
 
     What was asked wrongly shows in the first reading, so its errors are raised. Those that come
@@ -84,13 +99,13 @@ def _handled(name: str, handler: _Handler) -> Iterator[None]:
         signal.signal(number, before or signal.SIG_DFL)  # None: set by other than Python
 
 
-class LiveTable:
+class LiveTable(Generic[_Reading]):
     """A table on a terminal, which follows its size."""
 
     def __init__(
         self,
         painter: Painter,
-        selection: Selection,
+        picture: Callable[[_Reading, Frame, Size, Ruler], list[Line]],
         *,
         store: str,
         moment: Moment,
@@ -98,7 +113,7 @@ class LiveTable:
     ) -> None:
         self._painter = painter
         self._keyboard = Keyboard(sys.stdin)
-        self._selection = selection
+        self._picture = picture
         self._store = store
         self._moment = moment
         self._clock = clock
@@ -121,7 +136,7 @@ class LiveTable:
                 with _handled("SIGINT", _ignore), _handled("SIGTERM", _ignore):
                     self._give_terminal_back()
 
-    def show(self, reading: Reading, error: EclError | None) -> None:
+    def show(self, reading: _Reading, error: EclError | None) -> None:
         now = self._moment(self._clock()).partition("T")[2]
         if error is None:
             self._read_at = now
@@ -130,7 +145,7 @@ class LiveTable:
         def paint() -> None:
             size, ruler = self._painter.size(), self._painter.ruler
             frame = Frame(store=self._store, time=now, trouble=trouble)
-            self._painter.paint(picture(reading, self._selection, frame, size, ruler), size)
+            self._painter.paint(self._picture(reading, frame, size, ruler), size)
 
         self._paint = paint
         paint()
@@ -166,11 +181,11 @@ def _ignore(*_: object) -> None:
     pass
 
 
-class Stream:
+class Stream(Generic[_Reading]):
     """One text after the other, where there is no terminal."""
 
     def __init__(
-        self, written: Callable[[Reading], str], tell: Callable[[str], None], *, between: str
+        self, written: Callable[[_Reading], str], tell: Callable[[str], None], *, between: str
     ) -> None:
         """`tell` has a line for the user: of the store, and notes, when they change."""
         self._written = written
@@ -183,13 +198,14 @@ class Stream:
     def shown(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def show(self, reading: Reading, error: EclError | None) -> None:
+    def show(self, reading: _Reading, error: EclError | None) -> None:
         if error is not None:
             self._outage.began(StoreError(str(error)))
         else:
             self._outage.ended()
-            self._write(self._written(reading))
         self._outage.tell()
+        if error is None:
+            self._write(self._written(reading))
         if reading.notes != self._told:
             self._told = reading.notes
             for note in reading.notes:
@@ -202,4 +218,22 @@ class Stream:
             self._before = self._between
 
     def wait(self, seconds: float) -> None:
-        time.sleep(min(seconds, threading.TIMEOUT_MAX))
+        if _loses_its_reader(sys.stdout, min(seconds, _LONGEST_WAIT)):
+            raise BrokenPipeError
+
+
+def _loses_its_reader(stream: TextIO, seconds: float) -> bool:
+    """Wait, at most until nobody reads any more what is written; whether that is so.
+
+    Where nothing is to be written for a long time, an end of the pipe would show in nothing else.
+    """
+    try:
+        number = stream.fileno()
+    except OSError:  # no file of the system's
+        number = -1
+    if number < 0 or not hasattr(select, "poll"):
+        time.sleep(seconds)
+        return False
+    poll = select.poll()
+    poll.register(number, 0)  # errors and hang-ups come unasked
+    return bool(poll.poll(seconds * 1000))

@@ -65,12 +65,16 @@ class MemoryKind:
 
     def empty(self) -> None:
         self._store._tables = _MemoryTables()
+        self._store._kept._connection = None
 
-    def copied(self) -> _MemoryTables:
-        return self._store._tables  # which are replaced, and never changed
+    def copied(self) -> tuple[_MemoryTables, bytes]:
+        with self._store._kept.reading(5) as connection:
+            return self._store._tables, connection.serialize()  # tables are never changed
 
-    def set_back(self, copy: _MemoryTables) -> None:
-        self._store._tables = copy
+    def set_back(self, copy: tuple[_MemoryTables, bytes]) -> None:
+        self._store._tables, kept = copy
+        with self._store._kept._inside() as connection:
+            connection.deserialize(kept)
 
     def buckets(self, group: str) -> Buckets:
         return {

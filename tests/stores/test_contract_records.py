@@ -384,12 +384,14 @@ def test_an_id_is_not_used_again_after_the_store_was_emptied(records, kind):
     assert len(set(ids)) == 6
 
 
-def test_an_id_is_not_used_again_after_the_store_was_set_back(records, program, kind):
+def test_an_id_is_not_used_again_after_the_store_was_set_back(store, records, program, kind):
     """A gatherer has stored what it got under the first one: the second would be taken for it."""
     program.put(seen(1))
+    store.close()  # so that a file has all that there is
     copy = kind.copied()
     program.put(seen(2, NOW + 1))
     before = {entry.id for entry in records.claim(9)}
+    store.close()
     kind.set_back(copy)
     RecordProgram(records, "b" * 32).put(seen(3, NOW + 2))
 

@@ -13,6 +13,7 @@ from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.stores.redis.store import RedisStore
 from tests.redis_servers import RedisServer
 from tests.stores.programs import FIVE_SECONDS, REQUESTS, Program
+from tests.stores.saying import CART, MessageProgram, RecordProgram, said, seen
 
 STEPS: dict[str, Callable[[RedisStore], object]] = {
     "define": lambda store: store.define(REQUESTS, timeout=0.05),
@@ -23,6 +24,17 @@ STEPS: dict[str, Callable[[RedisStore], object]] = {
     "sources": lambda store: store.sources("requests"),
     "rotate": lambda store: store.rotate("requests"),
     "advice": lambda store: store.advice(),
+    "put": lambda store: store.records.put(RecordProgram(store.records).batch(seen(1))),
+    "claim": lambda store: store.records.claim(1),
+    "ack": lambda store: store.records.ack(["1"]),
+    "waiting": lambda store: store.records.waiting(),
+    "say": lambda store: store.messages.say(
+        MessageProgram(store.messages).batch(said({1: {"a": 1}}))
+    ),
+    "speakers": lambda store: store.messages.speakers(),
+    "recent": lambda store: store.messages.recent([CART], 1),
+    "common": lambda store: store.messages.common([CART]),
+    "now": lambda store: store.messages.now(),
 }
 ANSWERS = (b"OK", "OK", b"", 1, 0, None, [], [1], [b"applied"], [b"x"] * 9, [[b"OK"]], {b"a": 1})
 
@@ -33,7 +45,7 @@ def saying(forged: Callable[[], object]) -> Callable[..., Any]:
     def call(*words: object, read: Callable[[object], object], **_: object) -> object:
         answer = forged()
         if words[0] == "EVALSHA":
-            question, _, _ = str(words[7]).partition(" ")
+            question, _, _ = str(words[4 + int(str(words[2]))]).partition(" ")
             answer = [question.encode(), answer]
         return read(answer)
 

@@ -12,6 +12,7 @@ from ecl_logging.definitions import wanted_definition
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Batch
+from ecl_logging.tools import watch
 from tests.conftest import Clock
 
 STORE = "memory://commands"
@@ -76,3 +77,17 @@ def ran(capsys) -> Callable[..., Ran]:
         return status, out, err
 
     return run
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[Callable[[], object]]:
+    """What is done instead of waiting, one after the other; then comes Ctrl-C."""
+    steps: list[Callable[[], object]] = []
+
+    def wait(self: object, seconds: float) -> None:
+        if not steps:
+            raise KeyboardInterrupt
+        steps.pop(0)()
+
+    monkeypatch.setattr(watch.Stream, "wait", wait)
+    return steps

@@ -31,13 +31,13 @@ PROGRAM = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 {first}
-from ecl_logging.tools.read import main
+from ecl_logging.tools.{command} import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
 class Terminal:
-    """`ecl-read` in a terminal, and all that it has written there."""
+    """A command in a terminal, and all that it has written there."""
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Terminal:
         columns: int = 80,
         rows: int = 24,
         first: str = "",
+        command: str = "read",
         **environment: str,
     ):
         self.written = b""
@@ -58,9 +59,10 @@ class Terminal:
             k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}
         }
         variables |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "PYTHONUTF8": "1"}
+        program = PROGRAM.format(first=first, command=command)
         with self._stderr.open("w") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", PROGRAM.format(first=first), *arguments],
+                [sys.executable, "-W", "error", "-c", program, *arguments],
                 stdin=slave,
                 stdout=slave,
                 stderr=stderr,
@@ -160,3 +162,32 @@ def widths_of(picture: bytes) -> list[int]:
     """How many columns each line takes that was written."""
     text = _SEQUENCE.sub("", picture.decode()).replace("\r", "")
     return [wcswidth(line) for line in text.split("\n")]
+
+
+def assert_left_as_it_was(terminal: Terminal) -> None:
+    """The live table has given the terminal back, with nothing said."""
+    assert terminal.err() == ""
+    assert terminal.written.rfind(SHOW_CURSOR) > terminal.written.rfind(HIDE_CURSOR) > 0
+    assert terminal.written.count(b"\x1b[?1049h") == terminal.written.count(b"\x1b[?1049l") == 1
+    assert terminal.written.rindex(b"\x1b[?1049l") > terminal.written.rindex(HOME)
+    assert terminal.attributes_at_end == terminal.attributes
+
+
+def assert_drawn_without_flicker(terminal: Terminal) -> None:
+    """Every picture that was drawn is whole, and none was cleared before the next."""
+    assert CLEAR_SCREEN not in terminal.written
+    assert b"\x1b[H\x1b[J" not in terminal.written
+    for picture in terminal.pictures():
+        assert max(widths_of(picture)) <= terminal.columns
+        assert picture.count(b"\n") < terminal.rows
+    screens = [screen for screen in terminal.screens() if any(screen)]
+    assert [screen[0][-11:] for screen in screens] == ["Ctrl-C ends"] * len(screens)
+
+
+def shows(terminal: Terminal, pattern: str) -> bool:
+    return re.search(pattern, terminal.shown(), re.MULTILINE) is not None
+
+
+def latest_screen(terminal: Terminal, since: int) -> str:
+    """What an emulator of the size that it has now shows of what was written since."""
+    return "\n".join(screen_of(terminal.written[since:], terminal.columns, terminal.rows))

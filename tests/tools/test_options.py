@@ -13,6 +13,9 @@ from ecl_logging import __version__
 from ecl_logging.tools.log import main as ecl_log
 from ecl_logging.tools.read import main as ecl_read
 from ecl_logging.tools.rotate import main as ecl_rotate
+from ecl_logging.tools.tail import main as ecl_tail
+from ecl_logging.tools.top import main as ecl_top
+from tests.saying import Program
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,9 +142,10 @@ def test_an_empty_store_names_itself(ran, home):
     )
 
 
-@pytest.mark.parametrize("arguments", [[], ["-g", "x"], ["--store", "sqlite:///a/b.db"]])
-def test_reading_creates_no_file(ran, home, arguments):
-    ran(ecl_read, *arguments)
+@pytest.mark.parametrize("main", [ecl_read, ecl_tail, ecl_top])
+@pytest.mark.parametrize("arguments", [[], ["x"], ["--store", "sqlite:///a/b.db"]])
+def test_reading_creates_no_file(ran, home, main, arguments):
+    assert ran(main, *arguments)[0] == 0
 
     assert list(home.rglob("*")) == list(Path().rglob("*")) == []
 
@@ -163,7 +167,15 @@ def test_a_store_that_means_nothing_is_an_error(ran, store, problem):
 
 @pytest.mark.parametrize(
     ("main", "arguments"),
-    [(ecl_read, []), (ecl_rotate, ["--once"]), (ecl_log, ["levels", "INFO"])],
+    [
+        (ecl_read, []),
+        (ecl_rotate, ["--once"]),
+        (ecl_log, ["levels", "INFO"]),
+        (ecl_tail, []),
+        (ecl_tail, ["-f"]),
+        (ecl_top, []),
+        (ecl_top, ["--watch"]),
+    ],
 )
 def test_a_store_that_cannot_be_reached_is_status_3(ran, main, arguments):
     Path("folder.db").mkdir()
@@ -248,6 +260,9 @@ def test_two_files_are_wrong_usage(ran, command, arguments):
         (ecl_log, ["URL", "e"]),
         (ecl_log, ["levels", "URL", "x"]),
         (ecl_log, ["levels", "e", "URL"]),
+        (ecl_tail, ["URL", "URL"]),
+        (ecl_tail, ["--level", "URL"]),
+        (ecl_top, ["-n", "URL"]),
     ],
 )
 def test_a_url_in_the_wrong_place_is_told_without_its_password(ran, main, arguments):
@@ -257,3 +272,22 @@ def test_a_url_in_the_wrong_place_is_told_without_its_password(ran, main, argume
     assert status in {1, 2}
     assert "CANARY" not in out + err
     assert err != ""
+
+
+@pytest.mark.parametrize("main", [ecl_tail, ecl_top])
+def test_a_url_in_place_of_a_logger_is_told_without_its_password(ran, commanded, main):
+    Program(commanded.store).say("a", "info", "hello", at=commanded.clock.now)
+    err = ran(main, "redis://me:CANARY@cache:6379/0")[2]
+
+    assert "no logger that matches" in err
+    assert "CANARY" not in err
+
+
+@pytest.mark.parametrize("main", [ecl_tail, ecl_top])
+def test_the_store_of_messages_is_that_of_counts(ran, monkeypatch, main):
+    Path("here.yaml").write_text("ecl: {store: 'memory://file'}")
+
+    assert "nothing said in memory://file;" in ran(main, "-c", "here.yaml")[2]
+    monkeypatch.setenv("ECL_STORE", "memory://environment")
+    assert "nothing said in memory://environment;" in ran(main, "-c", "here.yaml")[2]
+    assert "nothing said in memory://option;" in ran(main, "--store", "memory://option")[2]

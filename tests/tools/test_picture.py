@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from ecl_logging.intervals import Interval
-from ecl_logging.tools.picture import DIM, Frame, Size, picture, width_of
+from ecl_logging.tools.lines import DIM, Frame, Size, width_of
+from ecl_logging.tools.picture import picture
 from ecl_logging.tools.printable import Ruler, columns_of
 from ecl_logging.tools.reports import Reading, Report, Selection
 from ecl_logging.views import View

@@ -7,31 +7,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.tools import painters, watch
-from ecl_logging.tools.picture import BOLD, PLAIN, WARNING, Size, Span
+from ecl_logging.tools.lines import BOLD, PLAIN, WARNING, Size, Span
 from ecl_logging.tools.read import main as ecl_read
 
 LAST = "# errors 1h last 2026-11-22T11:00:00Z\nerror:0\n"
-
-
-@pytest.fixture
-def waits(monkeypatch) -> list[Callable[[], object]]:
-    """What is done instead of waiting, one after the other; then comes Ctrl-C."""
-    steps: list[Callable[[], object]] = []
-
-    def wait(self: object, seconds: float) -> None:
-        if not steps:
-            raise KeyboardInterrupt
-        steps.pop(0)()
-
-    monkeypatch.setattr(watch.Stream, "wait", wait)
-    return steps
 
 
 def away(store, monkeypatch):

@@ -18,11 +18,13 @@ from tests.faults.programs import Programs
 from tests.redis_servers import running
 from tests.tools.terminals import (
     CLEAR_SCREEN,
-    HIDE_CURSOR,
     HOME,
     SHOW_CURSOR,
     Terminal,
-    screen_of,
+    assert_drawn_without_flicker,
+    assert_left_as_it_was,
+    latest_screen,
+    shows,
     widths_of,
 )
 
@@ -84,32 +86,9 @@ def aligned_rows(screen: list[str]) -> int:
 
 
 def assert_well_drawn(terminal: Terminal) -> None:
-    """Every picture that was drawn is whole, aligned, and none was cleared before the next."""
-    assert CLEAR_SCREEN not in terminal.written
-    assert b"\x1b[H\x1b[J" not in terminal.written
-    for picture in terminal.pictures():
-        assert max(widths_of(picture)) <= terminal.columns
-        assert picture.count(b"\n") < terminal.rows
-    screens = [screen for screen in terminal.screens() if any(screen)]
-    assert [screen[0][-11:] for screen in screens] == ["Ctrl-C ends"] * len(screens)
-    assert sum(map(aligned_rows, screens)) > 0
-
-
-def assert_left_as_it_was(terminal: Terminal) -> None:
-    assert terminal.err() == ""
-    assert terminal.written.rfind(SHOW_CURSOR) > terminal.written.rfind(HIDE_CURSOR) > 0
-    assert terminal.written.count(b"\x1b[?1049h") == terminal.written.count(b"\x1b[?1049l") == 1
-    assert terminal.written.rindex(b"\x1b[?1049l") > terminal.written.rindex(HOME)
-    assert terminal.attributes_at_end == terminal.attributes
-
-
-def shows(terminal: Terminal, pattern: str) -> bool:
-    return re.search(pattern, terminal.shown(), re.MULTILINE) is not None
-
-
-def latest_screen(terminal: Terminal, since: int) -> str:
-    """What an emulator of the size that it has now shows of what was written since."""
-    return "\n".join(screen_of(terminal.written[since:], terminal.columns, terminal.rows))
+    """No flicker, and every number ends below its heads."""
+    assert_drawn_without_flicker(terminal)
+    assert sum(map(aligned_rows, terminal.screens())) > 0
 
 
 def test_new_counts_are_shown_as_they_come_and_ctrl_c_ends_it(start: Start, ecl: EventCountLogger):

@@ -9,8 +9,10 @@ local ids = {}
 for at = 3, #ARGV do
     ids[at - 2] = ARGV[at]
 end
-try_all(clock())
+try_to_read(clock())
 local bytes = read_state()
+try_to_write()
+redis.call('HSET', STATE, 'bytes', whole(bytes))
 local entries, strays = entries_of(ids)
 save_bytes(bytes - forget(entries, strays))
 return #entries

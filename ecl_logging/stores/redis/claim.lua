@@ -37,7 +37,8 @@ local function oldest_with_records()
     return {}, {}, {}
 end
 
-try_all(now)
+try_to_read(now)
+try_to_write()
 local oldest, put_back, ids = oldest_with_records()
 
 local answer, claims, scores, ids_back = {}, {}, {}, {}

@@ -15,7 +15,7 @@
 -- the server forgets.
 
 local FORM = '^(%S+) (%-?%d+) (%S+) (%S+) (%d+)$'
-local MOST_AT_ONCE, MOST_TIMES = 500, 4 -- entries that make room in one step
+local MOST_AT_ONCE, MOST_TIMES = 250, 4 -- entries that make room in one step
 
 local now, source, number = clock(), ARGV[3], tonumber(ARGV[4])
 local known, answer = known_of(source, number)
@@ -59,7 +59,7 @@ local function open_entries()
     return open
 end
 
-try_all(now)
+try_to_read(now)
 local bytes, pushed_out_ever, next_number = read_state()
 local open, changed = open_entries(), {}
 
@@ -85,9 +85,10 @@ for _, entry in ipairs(seen) do
     changed[entry.field] = open[entry.field]
 end
 
--- --- from here on it is written, and nothing is left that can fail
+-- --- from here on it is written: first what changes nothing, then nothing is left that can fail
 
-redis.call('HSET', SOURCES, source, known)
+redis.call('HSET', SOURCES, source, known) -- which a full server refuses
+try_to_write()
 
 local function append(list, ...)
     for at = 1, 2 do

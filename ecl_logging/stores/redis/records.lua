@@ -15,7 +15,7 @@
 local STATE, WAITING, SOURCES, CLAIMED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ABOUT, TEXT, OPEN = KEYS[5], KEYS[6], KEYS[7]
 local ABOUT_FORM = '^(%S+) (%-?%d+) (%S+) (%S+) (%d+) (%d+)$'
-local MOST_RUN_OUT = 1000 -- claims that one step takes notice of
+local MOST_RUN_OUT = 500 -- claims that one step takes notice of
 
 -- The values of these fields, in their order, false for nothing.
 local function values_of(key, fields)
@@ -37,11 +37,12 @@ end
 
 local function entry_of(id, about)
     local kind, second, first, last, repeats, size = string.match(about or '', ABOUT_FORM)
-    if not (tonumber(first or nil) and tonumber(last)) then
+    local at = tonumber(first or nil)
+    if not (at and tonumber(last)) then
         return nil
     end
     return {
-        id = id, kind = kind, second = second, first = first, last = last,
+        id = id, at = at, kind = kind, second = second, first = first, last = last,
         repeats = tonumber(repeats), size = tonumber(size), field = kind .. ':' .. second,
     }
 end
@@ -62,31 +63,31 @@ local function entries_of(ids)
     return entries, strays
 end
 
--- The n oldest entries on which nobody has a claim; those whose claim has run out, by their IDs;
--- and IDs without an entry.
-local function unclaimed(n, now)
-    local ids = redis.call('ZRANGE', WAITING, 0, n - 1)
-    local ran_out = {}
+local function is_older(one, other)
+    return one.at < other.at or one.at == other.at and one.id < other.id
+end
+
+-- The n oldest entries on which nobody has a claim; others whose claim has run out; and IDs
+-- without an entry. Of claims that have run out so many are seen, those that did first.
+local function unclaimed(n, now, most_run_out)
+    local ids, ran_out, put_back = redis.call('ZRANGE', WAITING, 0, n - 1), {}, {}
     local claims = redis.call('ZRANGEBYSCORE', CLAIMED, '-inf', string.format('%.6f', now),
-        'LIMIT', 0, MOST_RUN_OUT)
+        'LIMIT', 0, most_run_out or MOST_RUN_OUT)
     for _, id in ipairs(claims) do
         table.insert(ids, id)
         ran_out[id] = true
     end
     local entries, strays = entries_of(ids)
-    table.sort(entries, function(a, b)
-        local first, second = tonumber(a.first), tonumber(b.first)
-        return first < second or first == second and a.id < b.id
-    end)
-    local oldest, put_back = {}, {}
-    for at, entry in ipairs(entries) do
-        if at <= n then
-            table.insert(oldest, entry)
-        elseif ran_out[entry.id] then
-            table.insert(put_back, entry)
-        end
+    if #claims > 0 then -- else the server has sorted them
+        table.sort(entries, is_older)
     end
-    return oldest, put_back, strays
+    for at = #entries, n + 1, -1 do
+        if ran_out[entries[at].id] then
+            table.insert(put_back, entries[at])
+        end
+        entries[at] = nil
+    end
+    return entries, put_back, strays
 end
 
 -- No more repeats are added to these.
@@ -137,15 +138,19 @@ local function save_bytes(bytes)
     redis.call('HSET', STATE, 'bytes', whole(math.max(0, bytes)))
 end
 
--- Read from every key, which fails for one that somebody else has put in its place, and write what
--- changes nothing: it may not be allowed. Commands that a full server refuses are last.
-local function try_all(now)
-    redis.call('HGET', TEXT, '')
-    redis.call('HGET', OPEN, '')
-    redis.call('HGET', SOURCES, '')
+-- Read from every key, which fails for one that somebody else has put in its place.
+local function try_to_read(now)
+    for _, key in ipairs({TEXT, OPEN, ABOUT, SOURCES}) do
+        redis.call('HGET', key, '')
+    end
     redis.call('ZCARD', WAITING)
-    unclaimed(1, now)
+    unclaimed(1, now, 1)
     read_state()
+end
+
+-- Write what changes nothing: it may not be allowed. The command that a full server refuses is
+-- last, and is none that it refuses then: what is to go can go.
+local function try_to_write()
     redis.call('ZREM', WAITING, '')
     redis.call('HDEL', OPEN, '')
     redis.call('ZADD', WAITING, 'XX', 0, '')

@@ -108,11 +108,13 @@ local function sorted(lines)
 end
 
 -- The newest lines that there will be, the newest first, down to the oldest of the new ones; and
--- how many of them were there. A line of another form is as old as the one below it.
+-- how many of them were there. A line of another form is as old as the one below it, and so is one
+-- that is ahead of the clock, as when the clock was set back: it would be the newest for ever.
 local function merged(old, new)
     local times, below = {}, ''
     for at = #old, 1, -1 do
-        below = time_of(old[at]) or below
+        local time = time_of(old[at])
+        below = time and time <= ahead_of_clock and time or below
         times[at] = below
     end
     local lines, taken = {}, 0
@@ -181,7 +183,7 @@ end
 local function set_for(keys, hour)
     local start, last = hours_of(keys)
     if not start then
-        clear(keys.common) -- whose hour nobody knows
+        -- What is there, programs have counted that leave the hour for the next one to say.
         redis.call('SET', keys.start, iso_of(hour))
         return keys.common
     elseif hour > start then
@@ -259,7 +261,7 @@ end
 
 -- --- from here on it is written
 
--- First what changes nothing: it may not be allowed.
+-- First what changes nothing, or is undone at once: it may not be allowed.
 local function try_to_write(keys)
     redis.call('HSET', KEYS[3], source, known)
     redis.call('RENAME', KEYS[3], KEYS[3])
@@ -268,6 +270,8 @@ local function try_to_write(keys)
     redis.call('ZADD', keys.common, 'XX', 0, '')
     redis.call('ZREMRANGEBYRANK', keys.common, 1, 0)
     redis.call('LTRIM', keys.recent, 0, -1)
+    redis.call('LPUSH', keys.recent, '')
+    redis.call('LTRIM', keys.recent, 1, -1)
 end
 
 local names = {}

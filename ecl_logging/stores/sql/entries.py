@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from ecl_logging.errors import StoreError
 from ecl_logging.stores.keeping import AT_ONCE, Entry, Receipt, RecordBatch, Repeated, Waiting
 from ecl_logging.stores.protocols import APPLIED
 from ecl_logging.stores.sql.rows import slices_of_rows, text, words
@@ -45,11 +47,14 @@ _OPEN = """
     """
 
 
-def _add(connection: sqlite3.Connection, repeated: Iterable[Repeated]) -> None:
+def _add(connection: sqlite3.Connection, repeated: Sequence[Repeated]) -> None:
     # Of this batch alone, and not of the file: in a file that was set back to an older copy,
     # numbers come again.
     token = os.urandom(8).hex()
     columns = "token, kind, second, first, last, repeats, size, record"
+    for r in repeated:
+        if not (math.isfinite(r.first) and math.isfinite(r.last)):
+            raise StoreError(f"a record of {r.first} to {r.last} is of no time")
     rows = (
         (token, r.kind, r.second, r.first, r.last, r.repeats, len(r.record.encode()), r.record)
         for r in repeated
@@ -128,11 +133,11 @@ def can_claim(connection: sqlite3.Connection, *, now: float) -> bool:
     return bool(found.fetchone()[0])
 
 
-# A time in two whole numbers, because SQLite's decimals are not exact.
+# A time in two whole numbers, because SQLite's decimals are not exact; what is no time, in none.
 _PARTS = 2**52
 _TIME = (
-    "CAST({0} AS INTEGER) || ' ' ||"
-    f" CAST(({{0}} - CAST({{0}} AS INTEGER)) * {_PARTS}.0 AS INTEGER)"
+    "CASE typeof({0}) WHEN 'real' THEN CAST({0} AS INTEGER) || ' ' ||"
+    f" CAST(({{0}} - CAST({{0}} AS INTEGER)) * {_PARTS}.0 AS INTEGER) ELSE '- -' END"
 )
 _ENTRY = (
     "number || ' ' || token || ' ' || hex(kind) || ' ' || second"
@@ -202,8 +207,10 @@ def ack(connection: sqlite3.Connection, ids: Collection[str]) -> int:
 def waiting(connection: sqlite3.Connection, *, now: float) -> Waiting:
     """How much there is."""
     row = connection.execute(
-        "SELECT entries, (SELECT count(*) FROM entries WHERE claimed_until > ?), size, pushed_out"
-        " FROM kept WHERE what = ?",
-        (max(now, 0.0), RECORDS),
+        # The first of the conditions is that of the index.
+        "SELECT entries,"
+        " (SELECT count(*) FROM entries WHERE claimed_until > 0 AND claimed_until > ?),"
+        " size, pushed_out FROM kept WHERE what = ?",
+        (now, RECORDS),
     ).fetchone()
     return Waiting(*map(int, row))

@@ -15,7 +15,8 @@ from ecl_logging.stores.keeping import (
     RecordBatch,
     Waiting,
 )
-from ecl_logging.stores.sql import entries, said, tables
+from ecl_logging.stores.sql import entries, hours, lines, messages, tables
+from ecl_logging.stores.sql.speakers import speakers as all_speakers
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,11 +76,11 @@ class SqlMessages:
 
     def say(self, batch: MessageBatch, *, timeout: float = 5.0) -> Receipt:
         with self._transactions.writing(timeout) as connection:
-            return said.say(connection, batch, now=self._clock())
+            return messages.say(connection, batch, now=self._clock())
 
     def speakers(self, *, timeout: float = 5.0) -> list[tuple[str, str]]:
         with self._transactions.reading(timeout) as connection:
-            return said.speakers(connection) if tables.are_there(connection) else []
+            return all_speakers(connection) if tables.are_there(connection) else []
 
     def recent(
         self, speakers: Sequence[tuple[str, str]], limit: int, *, timeout: float = 5.0
@@ -87,13 +88,13 @@ class SqlMessages:
         with self._transactions.reading(timeout) as connection:
             if not tables.are_there(connection):
                 return [[] for _ in speakers]
-            return said.recent(connection, speakers, limit)
+            return lines.recent(connection, speakers, limit)
 
     def common(self, speakers: Sequence[tuple[str, str]], *, timeout: float = 5.0) -> list[Common]:
         with self._transactions.reading(timeout) as connection:
             if not tables.are_there(connection):
                 return [Common() for _ in speakers]
-            return said.common(connection, speakers)
+            return hours.common(connection, speakers)
 
     def now(self, *, timeout: float = 5.0) -> float:
         return self._clock()
