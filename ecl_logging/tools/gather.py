@@ -214,8 +214,9 @@ class _Gathering:
 
     def run(self) -> int:
         """Gather until it is over; return the exit status, or raise what ended it."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: self._words.put(_STOP))
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main:
+            before = signal.signal(signal.SIGTERM, lambda *_: self._words.put(_STOP))
         self._thread.start()
         try:
             self._watch(math.inf)
@@ -225,6 +226,8 @@ class _Gathering:
         finally:
             self._tell()
             self._progress.close()
+            if is_main:
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not of Python's
         return self._status()
 
     def sum_up(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,16 @@ def test_what_one_asks_by_has_an_index(destination, database):
     assert found == {("time",), ("logger", "time"), ("level", "time")}
     key = sa.inspect(database._engine).get_pk_constraint("ecl_records")["constrained_columns"]
     assert key == ["kind", "second"]
+
+
+def test_the_queries_of_the_manual_run(opened, empty_postgres: PostgresServer):
+    page = (Path(__file__).parents[2] / "docs" / "gathering.md").read_text("utf-8")
+    [block] = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    opened(empty_postgres.url).store([entry(1, second=int(time.time()), message="m", user="ann")])
+    with empty_postgres.connect() as connection:
+        found = [connection.execute(one) for one in block.split(";") if one.strip()]
+
+        assert [one.rowcount for one in found] == [1, 0, 1, 1, 0]
 
 
 # --- IDs
