@@ -23,8 +23,8 @@ from ecl_logging.records.classes import (
     remember_slow,
 )
 from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
-from ecl_logging.records.helper import helper
 from ecl_logging.records.known import CONTAINERS, MAX_BITS, classes_asked, is_known
+from ecl_logging.records.questioner import questioner
 
 __all__ = [
     "MAX_ITEMS",
@@ -238,7 +238,7 @@ class Teller:
     def _put(self, items: dict[str, object], key: object, value: object) -> None:
         name = self.key(key)
         while name in items:
-            name += "'"
+            name = f"{name}'{len(items)}"
         items[name] = value
 
     def key(self, key: object) -> str:
@@ -303,13 +303,13 @@ def is_json(value: Any) -> bool:
 
 
 def told(work: Callable[[Teller], _T]) -> _T:
-    """Do the work with a teller: at once if it needs no code of the program, else in the helper."""
+    """Do the work with a teller: at once if it needs no code of the program, else in the questioner."""
     try:
         return work(Teller())
     except NotKnown:
         pass
     asking = Asking()
-    done = helper.do(partial(_in_list, work, asking))
+    done = questioner.do(partial(_in_list, work, asking))
     if done is not None:
         return done[0]
     kind = asking.asked

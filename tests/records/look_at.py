@@ -8,7 +8,7 @@ import sys
 import time
 
 from ecl_logging.records.captured import MAX_RECORD, as_json, captured, restored
-from ecl_logging.records.helper import MAX_STUCK, helper
+from ecl_logging.records.questioner import MAX_STUCK, questioner
 from ecl_logging.records.texts import message_of
 from tests.records.hostile import HOSTILE, records_with
 
@@ -17,7 +17,7 @@ def main(names: list[str]) -> None:
     for name in names:
         for place, record in records_with(HOSTILE[name]()):
             look_at(name, place, record)
-        assert helper.stuck <= MAX_STUCK, name
+        assert questioner.stuck <= MAX_STUCK, name
 
 
 def look_at(name: str, place: str, record: logging.LogRecord) -> None:

@@ -33,8 +33,8 @@ def refuse(constant: str) -> None:
 
 leaves = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.binary()
-    | st.builds(Said) | st.decimals() | st.just("\ud800") | st.just("x" * 20_000) | st.just("\x00" * 20_000)
-    | st.just(1 << 20_000) | st.builds(lambda: ValueError(Said(), float("nan")))
+    | st.builds(Said) | st.decimals() | st.just("\ud800") | st.builds(lambda: "x" * 20_000) | st.builds(lambda: "\x00" * 20_000)
+    | st.builds(lambda: 1 << 20_000) | st.builds(lambda: ValueError(Said(), float("nan")))
 )  # fmt: skip
 values = st.recursive(
     leaves,
@@ -50,7 +50,7 @@ values = st.recursive(
 formats = st.sampled_from(["%s", "%r", "%d", "%5.1f", "%x", "%", "%%", "%a", "é", "%(a)s"])
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(formats, max_size=3).map("".join) | values,
     st.lists(values, max_size=3),
@@ -130,7 +130,7 @@ def test_outside_of_an_exception_it_is_none_as_logging_has_it():
         (b"\xff", "b'\\xff'"),
         ({5}, [5]),
         ((1, (2,)), [1, [2]]),
-        ({1: "a", None: 2, "1": "b"}, {"1": "a", "None": 2, "1'": "b"}),
+        ({1: "a", None: 2, "1": "b"}, {"1": "a", "None": 2, "1'2": "b"}),
         ("\udc80", "\\udc80"),
         (decimal.Decimal("1.50"), "1.50"),
         (1 << 20_000, "<int of 20001 bits>"),

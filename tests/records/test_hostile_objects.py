@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -17,9 +18,10 @@ from ecl_logging.fast_path import flushing_threads
 from ecl_logging.handlers import CountingHandler
 from ecl_logging.records import classes
 from ecl_logging.records.captured import captured
-from ecl_logging.records.helper import MAX_STUCK, Helper, helper
+from ecl_logging.records.questioner import MAX_STUCK, Questioner, questioner
 from ecl_logging.records.texts import message_of
 from tests.faults.programs import ALLOW_FORK
+from tests.interruptions import interrupted_at
 from tests.records.hostile import HOSTILE
 from tests.records.making import raised, record_of
 from tests.waiting import wait_until
@@ -72,7 +74,7 @@ def released():
     event = threading.Event()
     yield event
     event.set()
-    wait_until(lambda: helper.stuck == 0)
+    wait_until(lambda: questioner.stuck == 0)
 
 
 def waiting_class(released: threading.Event, asked: list[object]) -> type:
@@ -104,7 +106,7 @@ def test_an_object_that_waits_is_passed_over_and_its_class_not_asked_again(relea
     assert message_of(record_of("%s %s", "a", waits())) == expected
     assert message_of(record_of("%s %s", "a", waits())) == expected
     assert len(asked) == 1
-    assert helper.stuck == 1
+    assert questioner.stuck == 1
 
 
 def test_others_are_asked_while_one_is_stuck(released):
@@ -115,13 +117,13 @@ def test_others_are_asked_while_one_is_stuck(released):
 def test_when_too_many_are_stuck_nobody_is_asked_until_one_comes_back(released):
     for _ in range(MAX_STUCK):
         message_of(record_of("%s", waiting_class(released, [])()))
-    assert helper.stuck == MAX_STUCK
+    assert questioner.stuck == MAX_STUCK
     began = time.monotonic()
     assert message_of(record_of("%s", Raises())) == "<Raises: was not asked>"
     assert time.monotonic() - began < 0.2
 
     released.set()
-    wait_until(lambda: helper.stuck == 0)
+    wait_until(lambda: questioner.stuck == 0)
     assert message_of(record_of("%s", Raises())) == "<Raises: raised RuntimeError>"
 
 
@@ -153,7 +155,7 @@ def test_an_object_behind_a_lock_that_the_caller_holds(released):
 
     with lock:
         assert "gave no text in time" in message_of(record_of("%s", Locked()))
-    wait_until(lambda: helper.stuck == 0)
+    wait_until(lambda: questioner.stuck == 0)
 
 
 def test_a_class_that_is_gone_is_forgotten(released):
@@ -196,7 +198,7 @@ def test_an_object_that_has_a_record_taken_down_itself():
 
 
 def test_no_thread_is_started_for_what_is_known():
-    alone = Helper()
+    alone = Questioner()
     assert alone._thread is None
     ended = run_program("""
         import logging, threading
@@ -210,7 +212,7 @@ def test_no_thread_is_started_for_what_is_known():
 START = """
     import atexit, logging, os, sys, threading, time
     from ecl_logging.records.captured import captured
-    from ecl_logging.records.helper import helper
+    from ecl_logging.records.questioner import questioner
     from ecl_logging.records.texts import message_of
 
     def record(*args):
@@ -236,7 +238,7 @@ def test_a_process_ends_while_an_object_is_stuck():
         message_of(record(waits()))
     assert message_of(record(Says())) == "says"
     atexit.register(lambda: print(message_of(record(waits()))[-24:], flush=True))
-    print(helper.stuck, flush=True)
+    print(questioner.stuck, flush=True)
     """
     )
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -250,10 +252,10 @@ def test_a_child_that_is_forked_while_an_object_is_stuck_starts_anew():
         + """
     for _ in range(4):
         message_of(record(waits()))
-    assert helper.stuck == 4
+    assert questioner.stuck == 4
     child = os.fork()
     if child == 0:
-        assert helper.stuck == 0
+        assert questioner.stuck == 0
         assert message_of(record(Says())) == "says"
         assert captured(record(waits()))["message"].endswith("gave no text in time>")
         sys.exit(7)
@@ -304,6 +306,19 @@ def test_an_exception_out_of_a_signal_handler_reaches_the_program():
     """
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
+
+
+def test_wherever_an_exception_comes_in_the_next_object_is_asked():
+    moments = itertools.count(1)
+    is_cut = True
+    while is_cut:
+        alone = Questioner()
+        is_cut = interrupted_at(next(moments), lambda alone=alone: alone.do(lambda: "told"))
+        told = alone.do(lambda: "told", patience=SECONDS)
+        alone._thread = None  # its thread ends with the next job
+        alone.do(lambda: "told", patience=SECONDS)
+        assert told == "told"
+    assert next(moments) > 5
 
 
 def test_many_threads_ask_at_once():

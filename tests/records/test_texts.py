@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecl_logging.records.helper import helper
+from ecl_logging.records.questioner import questioner
 from ecl_logging.records.texts import message_of
 from tests.records.making import raised, record_of
 
@@ -83,7 +83,7 @@ def test_a_message_is_as_logging_formats_it(msg, args):
     "arg", [1, "a", [1], {"a": (1, b"x")}, decimal.Decimal(1), ValueError("x"), object(), Text("x")]
 )
 def test_what_is_known_is_told_without_a_thread(arg, monkeypatch):
-    monkeypatch.setattr(helper, "do", lambda work: pytest.fail("a thread is asked"))
+    monkeypatch.setattr(questioner, "do", lambda work: pytest.fail("a thread is asked"))
     record = record_of("%s %r", arg, arg)
     assert message_of(record) == record.getMessage()
 
@@ -103,7 +103,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 @given(st.lists(values, min_size=1, max_size=3))
 def test_any_values_are_as_logging_formats_them(args):
     record = record_of("|".join(["%s"] * len(args)), *args)

@@ -27,7 +27,7 @@ from ecl_logging.fast_path import flushing_threads, shut_fast_paths
 from ecl_logging.lifetime import has_ended
 from ecl_logging.locks import Interrupted, do_alone
 
-__all__ = ["MAX_STUCK", "PATIENCE", "Helper", "helper"]
+__all__ = ["MAX_STUCK", "PATIENCE", "Questioner", "questioner"]
 
 PATIENCE = 0.25  # seconds that a log call waits
 MAX_STUCK = 4
@@ -35,7 +35,7 @@ MAX_STUCK = 4
 _T = TypeVar("_T")
 
 
-class Helper:
+class Questioner:
     """Does work in a thread of its own, which is replaced when it gets stuck.
 
     Thread safe, and safe in signal handlers and finalizers. Nothing is started before it is
@@ -162,8 +162,8 @@ class _Job:
         self.is_abandoned = False  # nobody waits for the answer
 
 
-helper = Helper()
+questioner = Questioner()
 """The one of the process."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=helper.reset)
+    os.register_at_fork(after_in_child=questioner.reset)
