@@ -43,9 +43,9 @@ def sell(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(300):
         fruit, who = chance.choice(FRUIT), chance.choice(PEOPLE)
-        log.info(f"sold {chance.randint(1, 9)} kg of {fruit} to {who} in the shop")  # noqa: G004
+        log.info(f"sold {chance.randint(1, 9)} kg of {fruit} to {who} in the shop")
         if chance.random() < 0.3:
-            log.warning(f"nothing left of all the {fruit} that {who} wanted to have")  # noqa: G004
+            log.warning(f"nothing left of all the {fruit} that {who} wanted to have")
 
 
 threads = [threading.Thread(target=sell, args=(seed,)) for seed in range(4)]
