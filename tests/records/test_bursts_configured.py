@@ -31,6 +31,7 @@ def shop() -> Iterator[logging.Logger]:
     SHOWN.clear()
     logger = logging.getLogger("configured.shop")
     yield logger
+    tell(logger)  # or another test would be told
     logger.setLevel(logging.NOTSET)
     logger.filters.clear()
     for handler in logger.handlers[:]:
