@@ -89,10 +89,10 @@ class BurstFilter(logging.Filter):
 
     The report is a record on the logger and level of the first one that was held back, with its
     place, and the attribute `ecl_burst`: a dict of `kind`, `count`, `interval`, and its `start` in
-    Unix seconds. It comes when the interval is over, when the filter is dropped, and at exit; at
-    most one for each kind and interval. It goes to the handlers behind the filter: to those that
-    the filter is at, or all that a logger's records reach where it is at the logger. Counting
-    handlers do not count it: have them stand beside the filtered handlers, not behind the filter.
+    Unix seconds. It comes when the interval is over, when the filter has been taken off, and
+    at exit; at most one for each kind and interval. It goes to the handlers behind the filter: to
+    those that the filter is at, or all that a logger's records reach where it is at the logger.
+    Counting handlers do not count it; have them beside the filtered handlers, not behind them.
 
     Intervals are aligned to the Unix epoch, and a record belongs to that of its own `created`.
     Where that one has been reported, is older than the one before the current one, or lies ahead

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ecl_logging.config import config_from
+from ecl_logging.records.masks import MARKS, mask
 
 pytestmark = [pytest.mark.usefixtures("amid_a_minute"), pytest.mark.once]
 
@@ -62,3 +63,19 @@ def test_links_lead_somewhere(name: str) -> None:
             assert anchor[1:] in {
                 re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
             }
+
+
+def masked_lines() -> list[tuple[str, str]]:
+    table = PAGES["fingerprints.md"].partition("## What masks replace")[2]
+    return re.findall(r"^\| `(.*)` \| `(.*)` \|$", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("said", "masked"), masked_lines())
+def test_masks_replace_what_the_page_says(said: str, masked: str) -> None:
+    assert mask(said) == masked
+
+
+def test_the_page_has_every_mark() -> None:
+    shown = " ".join(masked for _, masked in masked_lines())
+
+    assert [name for name in MARKS if f"<{name}>" not in shown] == []

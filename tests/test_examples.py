@@ -30,6 +30,7 @@ PROMISED: dict[str, Container[int]] = {
     "fastapi_uvicorn": [2 * 600],  # the shop's records, and those of uvicorn's access log
     # The answers, the loading of the app, and ten workers or more: they are replaced meanwhile.
     "flask_gunicorn": range(600 + 1 + 10, 700),
+    "grouping_with_drain3": range(1200 + 300, 1200 + 420),
     "log_files": [8 + 15 + 15 + 8 + 15],  # lines, and of two logs their levels
     "several_processes": [3 * 3 * 120 + 40],
     "structlog_alone": [2 * 300],  # each event in its group, and by its level
@@ -82,6 +83,14 @@ def test_the_logs_of_loghub_count_as_its_tables_say() -> None:
     rows = rows_of(done.stdout)
     assert sum(happened for _, happened, _ in rows) == 3 * 2000 + 2 * 2000
     assert [row for row in rows if row[1] != row[2]] == []
+
+
+@pytest.mark.skipif(not LOGHUB, reason="LOGHUB names no folder with logs of loghub")
+def test_on_the_logs_of_loghub_a_template_miner_reaches_nine_tenths() -> None:
+    done = run(EXAMPLES / "grouping_with_drain3" / "run.py", LOGHUB)
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert float(re.findall(r"^(\S+)  on average$", done.stdout, re.MULTILINE)[0]) >= 0.9
 
 
 def test_four_workers_behind_gunicorn_count_every_response_once() -> None:

@@ -17,7 +17,7 @@ from ecl_logging.intervals import Interval, whole_seconds
 from ecl_logging.lifetime import arm_exit_hooks, watch
 from ecl_logging.locks import Interrupted, unless_mine
 from ecl_logging.records.fingerprints import Fingerprint
-from ecl_logging.records.reports import OTHER_KINDS, Held, Report, deliver, report_of
+from ecl_logging.records.reports import OTHER_KINDS, Held, Report, deliver, is_attached, report_of
 from ecl_logging.ticker import Ticker
 
 __all__ = ["Bursts"]
@@ -25,6 +25,7 @@ __all__ = ["Bursts"]
 _GRACE = 0.25  # seconds; for records that other threads have made and not yet brought
 _AHEAD = 5  # seconds; a clock may be so far ahead
 _LONGEST_PAUSE = 60.0  # seconds; the clock can be set meanwhile
+_LOOK_AGAIN = 2.0  # seconds; whether the filter, which holds something back, is still attached
 _EXIT_SECONDS = 2.0
 _LONGEST_KEY = 4096  # characters of a message
 _TRIES = 5  # while logging is configured anew, there may be no handler for a moment
@@ -79,7 +80,7 @@ class Bursts:
         self._windows: dict[int, _Window] = {}
         self._told_until = 0  # all intervals that end by then have been told
         self._reports: deque[Report] = deque()
-        self._is_over = self._is_dropped = self._wants_thread = False
+        self._is_over = self._is_dropped = self._wants_thread = self._is_detached = False
         self._ticker.reset()
 
     @property
@@ -189,19 +190,31 @@ class Bursts:
     def tick(self) -> float:
         """Tell of the intervals that are over; return the seconds until the next one is."""
         self._fingerprint.tell()
-        now = time.time()
-        is_last = self._is_dropped
-        self._take(now, everything=is_last)
+        is_dropped = self._is_dropped
+        is_last = is_dropped or self._has_come_off()
         if is_last:
             _wait_for_configuration()
+        self._take(time.time(), everything=is_last)
         waiting = self._tell(tries=_TRIES if is_last else 1)
-        if is_last and not waiting and not self._windows:
+        if is_dropped and not waiting and not self._windows:
             _dropped.discard(self)
             self._ticker.leave()
         if waiting:
             return 1.0
-        ends = [window.start + self._interval.seconds for window in list(self._windows.values())]
-        return min([_LONGEST_PAUSE, *(max(0.01, end + _GRACE - time.time()) for end in ends)])
+        windows = list(self._windows.values())
+        longest = _LOOK_AGAIN if any(one.holds for one in windows) else _LONGEST_PAUSE
+        ends = [window.start + self._interval.seconds for window in windows]
+        return min([longest, *(max(0.01, end + _GRACE - time.time()) for end in ends)])
+
+    def _has_come_off(self) -> bool:
+        """Whether nothing comes through the filter any more, since the last look.
+
+        After `dictConfig`, the old filter is there until its garbage is collected.
+        """
+        owner = self._owner()
+        was_detached = self._is_detached
+        self._is_detached = owner is not None and not is_attached(owner)
+        return self._is_detached and not was_detached
 
     def drop(self) -> None:
         """The filter is gone: tell what it has held back. Called at any moment, in any thread."""

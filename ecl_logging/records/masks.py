@@ -107,19 +107,18 @@ _MARK_OF = {"email": "<addr>", "mac": "<addr>", "pad": ""} | {name: f"<{name}>" 
 _DIGIT = re.compile(r"\d")
 _NAMED = {"key", "who", "wanted"}
 _KEPT = {"plain", "word", "mark"}
-_REPEATED = re.compile(r"(?<!: )(?<![:=])(<(?!cut)[a-z]+>(?:[:=] ?<[a-z]+>)?)(?:, ?\1(?![:=] ?<))+")
+# In brackets: a list is the same however long it is.
+_REPEATED = re.compile(r"(?<=[\[({])(<[a-z]+>(?:[:=] ?<[a-z]+>)?)(?:,[ ]?\1)+(?=[\])}])")
 
 
 def mask(text: str) -> str:
     """Return the start of a text with marks in the place of what varies. Thread safe.
 
-    Masking what has been masked changes nothing.
+    A list of marks that are all the same has one of them. Masking again changes nothing.
     """
     masked = _TOKEN.sub(_marked, text[:CHARACTERS])
-    if "<" in masked:
-        shorter = _REPEATED.sub(r"\1", masked)
-        while len(shorter) < len(masked):
-            masked, shorter = shorter, _REPEATED.sub(r"\1", shorter)
+    if ",<" in masked or ", <" in masked:
+        masked = _REPEATED.sub(r"\1", masked)
     return masked if len(masked) <= CHARACTERS else _cut(masked)
 
 

@@ -12,7 +12,7 @@ from ecl_logging.fields import BURST_REPORT
 from ecl_logging.intervals import Interval, whole_seconds
 from ecl_logging.notices import warn
 
-__all__ = ["OTHER_KINDS", "Held", "Report", "deliver", "report_of"]
+__all__ = ["OTHER_KINDS", "Held", "Report", "deliver", "is_attached", "report_of"]
 
 OTHER_KINDS = "other kinds"
 """What the kinds beyond `max_kinds` are called together."""
@@ -92,8 +92,8 @@ def deliver(record: logging.LogRecord, owner: object) -> bool:
 
     A filter at a logger stands before all handlers that its records reach, one at a handler before
     that one. Where it is attached nowhere any more, the handlers are those of the record's logger.
-    Counting handlers are passed over. Handlers decide by their levels and filters; what the logger
-    was set to meanwhile decides nothing, because the records had passed it when they came.
+    Handlers decide by their levels and filters; what the logger was set to meanwhile decides
+    nothing, because the records had passed it when they came. Counting handlers pass it over.
     """
     handlers = list(_handlers_behind(owner, record))
     for handler in handlers:
@@ -102,6 +102,17 @@ def deliver(record: logging.LogRecord, owner: object) -> bool:
         except Exception as error:  # noqa: BLE001 - filters and handlers of the program's own
             warn(f"{type(handler).__name__} failed with {type(error).__name__}: {error}")
     return bool(handlers)
+
+
+def is_attached(owner: object) -> bool:
+    """Whether a filter is at a logger, or at a handler that logging knows of."""
+    loggers = [logging.getLogger(), *list(logging.Logger.manager.loggerDict.values())]
+    for logger in loggers:
+        if isinstance(logger, logging.Logger) and (
+            owner in logger.filters or any(owner in one.filters for one in list(logger.handlers))
+        ):
+            return True
+    return any(owner in handler.filters for handler in _all_handlers())
 
 
 def _handlers_behind(owner: Any, record: logging.LogRecord) -> Iterator[logging.Handler]:
@@ -113,14 +124,14 @@ def _handlers_behind(owner: Any, record: logging.LogRecord) -> Iterator[logging.
         if not behind:
             # At a handler that others hand records to, such as a QueueListener's: it takes all.
             elsewhere = [one for one in _all_handlers() if owner in one.filters]
-            yield from (one for one in elsewhere if not getattr(one, "only_counts", False))
             if elsewhere:
+                yield from elsewhere
                 return
             behind = chain
     if not chain and logging.lastResort is not None:
         behind = [logging.lastResort]
     for handler in behind:
-        if handler.level <= record.levelno and not getattr(handler, "only_counts", False):
+        if handler.level <= record.levelno:
             yield handler
 
 

@@ -56,14 +56,9 @@ def test_by_message_logger_and_level_decide_too_but_no_place(word):
 
     assert not fingerprint.by_place
     assert same(fingerprint, record("took %d", 5), record("took 5", lineno=99, filename="x.py"))
-    for other in ({"name": "x"}, {"levelno": 40}, {"msg": "took %d pears"}):
-        assert not same(
-            fingerprint,
-            record("took %d", 5),
-            record("took %d", 5)
-            if not other
-            else record(**({"msg": "took %d", "args": (5,)} | other)),
-        )
+    assert not same(fingerprint, record("took %d", 5), record("took %d pears", 5))
+    for other in ({"name": "x"}, {"levelno": 40}):
+        assert not same(fingerprint, record("took %d", 5), record("took %d", 5, **other))
 
 
 def test_only_masked_takes_messages_for_the_same_that_differ_in_numbers():
@@ -115,9 +110,12 @@ print(fingerprint_from({value!r}).kind(made))
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    zip(
-        ALL, ["took %d apples", "took 3 apples", "took <num> apples", "TOOK %D APPLES"], strict=True
-    ),
+    [
+        ("template", "took %d apples"),
+        ("message", "took 3 apples"),
+        ("masked", "took <num> apples"),
+        ("tests.records.test_fingerprints:shout", "TOOK %D APPLES"),
+    ],
 )
 def test_the_text_is_what_records_of_a_kind_have_in_common(value, text):
     assert fingerprint_from(value).text(record("took %d apples", 3)) == text
