@@ -74,6 +74,14 @@ class Kept:
     def exit_timeout(self, seconds: float) -> None:
         self._flusher.exit_timeout = seconds
 
+    def notice(self) -> None:
+        """See that somebody sees to what has been taken in. Never waits, never raises."""
+        self._outbox.notice()
+
+    def _flush_at_once(self, timeout: float) -> bool:
+        """Send what has just been taken in; False also where that was dropped as `closed`."""
+        return self._flusher.flush(timeout) and not self._flusher.is_closed
+
     def flush(self, timeout: float | None = None) -> bool:
         """Send what is pending; True when nothing is left. Waits `timeout` seconds at most."""
         return self._flusher.flush(timeout)
