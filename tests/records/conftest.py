@@ -46,9 +46,6 @@ class Losing:
         self.answers_to_lose = self.times_away = 0
         self.asked = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
     @property
     def records(self) -> Losing:
         return self._of("records")
@@ -56,6 +53,10 @@ class Losing:
     @property
     def messages(self) -> Losing:
         return self._of("messages")
+
+    @property
+    def shown(self) -> str:
+        return str(self._store.shown)
 
     def _of(self, name: str) -> Any:
         kept, outer = getattr(self._store, name), self
@@ -76,3 +77,15 @@ class Losing:
             self.answers_to_lose -= 1
             raise StoreUnavailable("the answer was lost")
         return answer
+
+
+def _passed_on(name: str) -> Any:
+    return lambda self, *args, **named: getattr(self._store, name)(*args, **named)
+
+
+for _name in (
+    *("define", "apply", "groups", "definition", "read", "sources", "rotate", "advice"),
+    *("close", "after_fork"),
+):
+    # By name and not by __getattr__: a store is told by what its class has.
+    setattr(Losing, _name, _passed_on(_name))
