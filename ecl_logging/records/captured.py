@@ -102,6 +102,8 @@ def _captured(
             taken[name] = tidy(teller.text(given[name]))
     if type(taken.get("levelno")) is not int:
         taken["levelno"] = logging.NOTSET
+    if type(given.get("msg")) is dict:  # of structlog: what it holds are extras, too
+        extras += [(name, value) for name, value in dict.items(given["msg"]) if name not in given]
     if extras:
         _put_extras(taken, extras, attributes, teller)
     teller.renew()

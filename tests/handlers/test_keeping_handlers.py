@@ -306,6 +306,7 @@ def test_configuring_again_under_load_loses_nothing(tmp_path: Any, logger: loggi
         return found[0] >= sum(logged)
 
     wait_until(all_there, seconds=20)
+    gatherer.close()
     assert found[0] == sum(logged)
 
 
