@@ -103,7 +103,11 @@ def _captured(
     if type(taken.get("levelno")) is not int:
         taken["levelno"] = logging.NOTSET
     if type(given.get("msg")) is dict:  # of structlog: what it holds are extras, too
-        extras += [(name, value) for name, value in dict.items(given["msg"]) if name not in given]
+        extras += [
+            pair
+            for pair in dict.items(given["msg"])
+            if type(pair[0]) is not str or pair[0] not in given
+        ]
     if extras:
         _put_extras(taken, extras, attributes, teller)
     teller.renew()

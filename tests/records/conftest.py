@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ecl_logging.errors import StoreUnavailable
-from ecl_logging.stores.protocols import Store
-from tests.conftest import Clock
-from tests.stores.kinds import KINDS
+from tests.stores.conftest import open_store, store
+from tests.stores.kinds import KINDS, Kind
+
+__all__ = ["Losing", "open_store", "store"]  # fixtures among them
 
 KEEPING = ("memory", "sqlite", "redis")
 
 
 @pytest.fixture(params=KEEPING)
-def open_store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[[], Store]]:
-    """Opens the test's store, as each program does for itself."""
-    kind = KINDS[request.param](request)
-    with contextlib.ExitStack() as opened:
-
-        def opening() -> Store:
-            store = kind.open(clock)
-            opened.callback(store.close)
-            return store
-
-        yield opening
-
-
-@pytest.fixture
-def store(open_store: Callable[[], Store]) -> Store:
-    return open_store()
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param](request)
 
 
 class Losing:
