@@ -102,6 +102,12 @@ def _captured(
             taken[name] = tidy(teller.text(given[name]))
     if type(taken.get("levelno")) is not int:
         taken["levelno"] = logging.NOTSET
+    if type(given.get("msg")) is dict:  # of structlog: what it holds are extras, too
+        extras += [
+            pair
+            for pair in dict.items(given["msg"])
+            if type(pair[0]) is not str or pair[0] not in given
+        ]
     if extras:
         _put_extras(taken, extras, attributes, teller)
     teller.renew()

@@ -303,7 +303,7 @@ def is_json(value: Any) -> bool:
 
 
 def told(work: Callable[[Teller], _T]) -> _T:
-    """Do the work with a teller: at once if it needs no code of the program, else in the questioner."""
+    """Do the work with a teller: at once where no code of the program is needed for it."""
     try:
         return work(Teller())
     except NotKnown:
