@@ -109,6 +109,15 @@ def test_links_lead_somewhere(name: str) -> None:
             }
 
 
+def test_the_modules_that_the_page_follows_are_there() -> None:
+    named = set(re.findall(r"`([\w/]+(?:\.py|\.lua|/))`", PAGES["how-it-works.md"]))
+    there = " ".join(f"{path} " for path in (ROOT / "ecl_logging").rglob("*.[pl]*"))
+
+    assert named
+    missing = [name for name in named if f"/{name}" + " " * (name[-1] != "/") not in there]
+    assert missing == []
+
+
 def masked_lines() -> list[tuple[str, str]]:
     table = PAGES["fingerprints.md"].partition("## What masks replace")[2]
     return re.findall(r"^\| `(.*)` \| `(.*)` \|$", table, re.MULTILINE)
