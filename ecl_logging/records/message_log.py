@@ -19,8 +19,8 @@ from ecl_logging.records.fingerprints import fingerprint_from
 from ecl_logging.records.kept import Kept
 from ecl_logging.records.outbox import PartsSender
 from ecl_logging.records.pending import Taken
+from ecl_logging.records.rendering.texts import message_of
 from ecl_logging.records.severities import SEVERITY, severity_of
-from ecl_logging.records.texts import message_of
 from ecl_logging.records.times import moment_of
 from ecl_logging.records.utterances import PendingMessages, Utterance, line_of
 from ecl_logging.stores import open_store
