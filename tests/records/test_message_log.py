@@ -323,6 +323,17 @@ def test_what_is_kept_can_be_chosen(
     assert (current and dict(current.counts)) == counts
 
 
+def test_what_one_batch_cannot_tell_apart_counts_as_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecl_logging.records.utterances._MOST_IN_A_PART", 2)
+    with MessageLog("memory://", fingerprint="message") as log:
+        for n in (1, 2, 3, 4, 1):
+            log.add(record(f"job {n}"))
+        log.flush()
+
+        assert common(log.store).current.counts == {"job 1": 2, "job 2": 1, "@other": 2}  # type: ignore[union-attr]
+        assert log.telemetry()["other"] == 2
+
+
 def test_messages_whose_answer_was_lost_count_once(store: Store) -> None:
     losing = Losing(store)
     losing.answers_to_lose = 2
