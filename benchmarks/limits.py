@@ -59,6 +59,20 @@ ROWS = (
         None,
     ),
     Row(
+        "dedup",
+        "log_call",
+        "time that DedupHandler adds to the call for a record that repeats",
+        "what CountingHandler with groups adds",
+        3,
+    ),
+    Row(
+        "messages",
+        "log_call",
+        "time that MessageHandler adds, which formats every message",
+        "what CountingHandler with groups adds",
+        None,
+    ),
+    Row(
         "count_only",
         "log_call",
         "a record that only counters want, count_only: true",

@@ -12,7 +12,7 @@ from benchmarks.peers import EVENT
 from benchmarks.servers import Server
 from benchmarks.timing import ALL_WORK, CALL, loop
 from ecl_logging.errors import ConfigError
-from ecl_logging.handlers import CountingHandler
+from ecl_logging.handlers import CountingHandler, DedupHandler, MessageHandler
 
 __all__ = ["measure"]
 
@@ -23,6 +23,8 @@ _NULL = "NullHandler"
 _GROUPS = "CountingHandler, groups"
 _RULES = "CountingHandler, rules"
 _DEFAULT = "CountingHandler()"
+_DEDUP = "DedupHandler, a record that repeats"
+_MESSAGES = "MessageHandler"
 _COUNT_ONLY = "CountingHandler, count_only"
 _PROMETHEUS = "prometheus_client labels(...).inc()"
 
@@ -57,6 +59,8 @@ def _ours(server: Server) -> dict[str, logging.Handler]:
         _GROUPS: CountingHandler(store=server.url, groups=_GROUP_KEYS),
         _RULES: CountingHandler(store=server.url, groups=_GROUP_KEYS, rules=_RULE_KEYS),
         _DEFAULT: CountingHandler(store=server.url),
+        _DEDUP: DedupHandler(store=server.url),
+        _MESSAGES: MessageHandler(store=server.url),
     }
 
 
@@ -105,6 +109,8 @@ def _add_ratios(findings: Findings, runs: Runs) -> None:
             findings.ratios[f"{key}, all work"] = runs.ratio(task, _NULL, ALL_WORK)
     for key, metric in (("added time", CALL), ("added time, all work", ALL_WORK)):
         findings.ratios[key] = runs.added_ratio(_GROUPS, _PROMETHEUS, _NULL, metric)
+    for key, task in (("dedup", _DEDUP), ("messages", _MESSAGES)):
+        findings.ratios[key] = runs.added_ratio(task, _GROUPS, _NULL, CALL)
 
 
 def _table(runs: Runs) -> Table:

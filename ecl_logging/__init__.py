@@ -7,7 +7,7 @@ the standard library's own configuration does.
 
 from __future__ import annotations
 
-from importlib import import_module
+from ecl_logging.lazy_names import loader_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,13 +45,7 @@ _MODULE_OF = {
 
 
 if not TYPE_CHECKING:  # a type checker is to say of a misspelt name that it is none
-
-    def __getattr__(name: str) -> object:
-        if name not in _MODULE_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-        globals()[name] = value  # found without this function from now on
-        return value
+    __getattr__ = loader_of(__name__, _MODULE_OF)
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,7 @@ from ecl_logging.config import config_from
 from ecl_logging.counter import GroupCounter
 from ecl_logging.definitions import group_config
 from ecl_logging.event_group import DummyEventGroup, EventGroup
+from ecl_logging.flushed import Flushed
 from ecl_logging.flusher import Flusher
 from ecl_logging.problems import checked_together
 from ecl_logging.rotations import RotationFunction, Rotations
@@ -23,9 +24,6 @@ from ecl_logging.stores import check_store, open_chosen_store
 from ecl_logging.validation import check_groups
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from ecl_logging.stores.protocols import Store
 
 __all__ = ["DummyEventGroup", "EventCountLogger", "EventGroup"]
@@ -61,7 +59,7 @@ class Health(TypedDict):
     last_error: str | None
 
 
-class EventCountLogger:
+class EventCountLogger(Flushed):
     """Counts events of its groups in a store that all processes share. Thread safe.
 
     ::
@@ -125,11 +123,6 @@ class EventCountLogger:
     def _remembered(self) -> dict[str, GroupConfig]:
         definitions = (self.store.definition(name) for name in self.store.groups())
         return {d.group: group_config(d) for d in definitions if d is not None}
-
-    @property
-    def store(self) -> Store:
-        """Where the counts are."""
-        return self._flusher.store
 
     # --- groups
 
@@ -199,30 +192,10 @@ class EventCountLogger:
 
     # --- sending and ending
 
-    @property
-    def exit_timeout(self) -> float:
-        """Seconds that `close` and the end of the process may spend on sending; 2 by default."""
-        return self._flusher.exit_timeout
-
-    @exit_timeout.setter
-    def exit_timeout(self, seconds: float) -> None:
-        self._flusher.exit_timeout = seconds
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Send what is pending in all groups; True when nothing is left.
-
-        Waits for the store, `timeout` seconds at most.
-        """
-        return self._flusher.flush(timeout)
-
     def close(self, timeout: float | None = None) -> None:
-        """Send what is pending, then stop counting. Safe to call twice.
-
-        Takes `timeout` seconds at most (`exit_timeout` by default). What could not be sent is
-        dropped as `shutdown`, with a warning; what is logged later is dropped as `closed`.
-        """
+        """Send what is pending, then stop counting; see `Flushed.close`. Safe to call twice."""
         self._rotations.stop()
-        self._flusher.close(timeout)
+        super().close(timeout)
 
     def _retire(self) -> None:
         """Rest where nothing comes, for a handler that a reconfiguration closes; see `Flusher`."""
@@ -276,14 +249,3 @@ class EventCountLogger:
             "last_flush": telemetry["last_flush"],
             "last_error": telemetry["last_error"],
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

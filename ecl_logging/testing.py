@@ -19,12 +19,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import overload
 
+from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.flusher import Flusher
 from ecl_logging.lifetime import watched
 from ecl_logging.stores import every_store_is
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.stores.protocols import APPLIED, Batch, Reply
+from ecl_logging.stores.protocols import APPLIED, Batch, Reply, Store
 
 __all__ = ["CapturedCounts", "capture_counts"]
 
@@ -36,10 +37,10 @@ def capture_counts() -> Iterator[CapturedCounts]:
     """Have everything that is counted in the block go to one private memory store.
 
     So every handler, processor and EventCountLogger of the process counts there, those that were
-    made before, too, whatever store they name. It begins empty. Afterwards those go on with
-    their own stores, where nothing of the block has arrived; one that was made in the block keeps
-    the memory store. Child processes count in a memory of their own, which nobody sees. Blocks can
-    be nested, and end in the reverse order.
+    made before, too, whatever store they name; records and messages are kept there as well. It
+    begins empty. Afterwards those go on with their own stores, where nothing of the block has
+    arrived; one that was made in the block keeps the memory store. Child processes count in a
+    memory of their own, which nobody sees. Blocks can be nested, and end in the reverse order.
     """
     store = _RememberingStore()
     with contextlib.ExitStack() as stack:
@@ -48,7 +49,7 @@ def capture_counts() -> Iterator[CapturedCounts]:
         for flusher in _flushers():
             if flusher.is_closed:
                 continue
-            stack.enter_context(flusher.counting_in(store))
+            stack.enter_context(_counting_in(flusher, store))
         counts = CapturedCounts(store)
         try:
             yield counts
@@ -91,7 +92,8 @@ class CapturedCounts:
             if flusher.store is self._store:
                 if not flusher.is_closed:
                     flusher.flush_here(_PATIENCE)
-                self._known.update(counter.name for counter in flusher.counters)
+                counters = [one for one in flusher.counters if isinstance(one, GroupCounter)]
+                self._known.update(counter.name for counter in counters)
 
 
 class _RememberingStore(MemoryStore):
@@ -113,6 +115,34 @@ class _RememberingStore(MemoryStore):
     def totals(self) -> dict[str, dict[str, int]]:
         with self._remembering:
             return {group: dict(sorted(counts.items())) for group, counts in self._totals.items()}
+
+
+@contextlib.contextmanager
+def _counting_in(flusher: Flusher, store: Store) -> Iterator[None]:
+    """Have a flusher send to another store in the block, beginning with nothing pending.
+
+    What was pending before goes to the store that it was meant for, afterwards;
+    where there was nothing, that store is not touched.
+    """
+    before, pid = (flusher.store, flusher.outage, flusher._ticker, flusher.is_used), os.getpid()
+    flusher._use(store)
+    flusher._ticker, flusher.is_used = flusher._new_ticker(), False
+    flusher.tallies.harvest()
+    put_back = [counter.set_aside() for counter in flusher.counters]
+    try:
+        yield
+    finally:
+        flusher._ticker.stop(_PATIENCE)
+        flusher.tallies.harvest()
+        flusher.store, flusher.outage, flusher._ticker, flusher.is_used = before
+        for put in put_back:
+            put()
+        if os.getpid() != pid:  # a child goes on from here: what waited is the parent's
+            flusher._pid = pid
+            flusher.after_fork()
+        elif flusher.is_closed:  # within the block: now for what waited, too
+            flusher._reopen()
+            flusher.close(None)
 
 
 @contextlib.contextmanager

@@ -47,7 +47,9 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         self._temporary.cleanup()
 
-    def start(self, *arguments: str | Path, stderr: IO[str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str | Path, stderr: IO[str] | int | None = None
+    ) -> subprocess.Popen[str]:
         """Start Python with these arguments; it treats warnings as this one does."""
         options = [f"-W{option}" for option in sys.warnoptions]
         return subprocess.Popen(
@@ -89,6 +91,17 @@ class Trial:
             wait_for(port, server)
             yield
 
+    def command(self, name: str, *arguments: str, stderr: int | None = None) -> str:
+        """Run one of the commands, without `ecl-`; show it and what it prints, and return that.
+
+        With `stderr=subprocess.STDOUT`, what it tells beside its results is among them.
+        """
+        print(f"$ ecl-{name}", *arguments)
+        started = self.start("-m", f"ecl_logging.tools.{name}", *arguments, stderr=stderr)
+        shown = said_by(started)
+        print(shown)
+        return shown
+
     def counted(self, *groups: str) -> Counter[str]:
         """Return what `ecl-read` says of these groups, and show it.
 
@@ -96,10 +109,7 @@ class Trial:
         """
         counts: Counter[str] = Counter()
         for group in groups:
-            arguments = ["-g", group, "-i", "1h", "--both"]
-            print("$ ecl-read", *arguments)
-            shown = self.run("-m", "ecl_logging.tools.read", *arguments)
-            print(shown)
+            shown = self.command("read", "-g", group, "-i", "1h", "--both")
             for event, count in re.findall(r"^(.+):(\d+)$", shown, re.MULTILINE):
                 counts[event] += int(count)
         return counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import yaml
 
 from ecl_logging.config import config_from
 from ecl_logging.records.masks import MARKS, mask
+from tests.redis_servers import RedisServer
 
 pytestmark = [pytest.mark.usefixtures("amid_a_minute"), pytest.mark.once]
 
@@ -36,8 +38,16 @@ PROGRAMS = [
 ]
 
 
+CLIENT = "redis.Redis()"
+
+
 @pytest.mark.parametrize("block", PROGRAMS)
-def test_code_runs_and_prints_what_its_comments_say(block: str) -> None:
+def test_code_runs_and_prints_what_its_comments_say(
+    block: str, request: pytest.FixtureRequest
+) -> None:
+    if CLIENT in block:  # on the port that everybody has
+        server: RedisServer = request.getfixturevalue("empty_server")
+        block = block.replace(CLIENT, f"redis.Redis.from_url({server.url!r})")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, timeout=60
     )
@@ -53,6 +63,40 @@ def test_a_configuration_is_right(block: str) -> None:
     assert config_from(section).groups
 
 
+# What has a version is the whole of a logging configuration; the others are parts.
+CONFIGURATIONS = [block for block in blocks("yaml") if "version" in yaml.safe_load(block.values[0])]
+LOADED = """
+import json, logging.config, sys
+logging.config.dictConfig(json.loads(sys.argv[1]))
+for level in (logging.INFO, logging.ERROR):
+    logging.getLogger("shop.web").log(level, "sold %d", 3)
+logging.shutdown()
+for handler in logging.getLogger().handlers:
+    kept = getattr(handler, "log", None)
+    if kept is not None:
+        print(type(handler).__name__, kept.telemetry()["applied"])
+"""
+
+
+@pytest.mark.parametrize("block", CONFIGURATIONS)
+def test_a_logging_configuration_loads_and_keeps_what_is_logged(block: str) -> None:
+    configuration = yaml.safe_load(block)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOADED, json.dumps(configuration)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() in ([], ["sold 3"] * 2)  # the console's
+    classes = [
+        configuration["handlers"][name]["class"] for name in configuration["root"]["handlers"]
+    ]
+    keepers = re.findall("DedupHandler|MessageHandler", " ".join(classes))
+    assert done.stdout.splitlines() == [f"{name} 2" for name in keepers]
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str) -> None:
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", PAGES[name]):
@@ -63,6 +107,15 @@ def test_links_lead_somewhere(name: str) -> None:
             assert anchor[1:] in {
                 re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
             }
+
+
+def test_the_modules_that_the_page_follows_are_there() -> None:
+    named = set(re.findall(r"`([\w/]+(?:\.py|\.lua|/))`", PAGES["how-it-works.md"]))
+    there = " ".join(f"{path} " for path in (ROOT / "ecl_logging").rglob("*.[pl]*"))
+
+    assert named
+    missing = [name for name in named if f"/{name}" + " " * (name[-1] != "/") not in there]
+    assert missing == []
 
 
 def masked_lines() -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ EXAMPLES = ROOT / "examples"
 PROMISED: dict[str, Container[int]] = {
     "asyncio_service": range(600, 1_000_000),
     "celery_worker": [200 + 200 + 2 * 200],  # sent, packed; and what Celery logs of each task
+    "deduplicated_records": [2 * (1 + 500 + 3000 + 1000)],
     "dictconfig": [400 + 44],  # 44 count in two groups
     "django_site": [500 + 150],
     "fastapi_uvicorn": [2 * 600],  # the shop's records, and those of uvicorn's access log
@@ -32,6 +33,8 @@ PROMISED: dict[str, Container[int]] = {
     "flask_gunicorn": range(600 + 1 + 10, 700),
     "grouping_with_drain3": range(1200 + 300, 1200 + 420),
     "log_files": [8 + 15 + 15 + 8 + 15],  # lines, and of two logs their levels
+    # As common ones, on the console, and the newest: 50 of those of whom there are so many.
+    "messages_at_hand": [2 * (1200 + 300 + 48 + 3) + 50 + 50 + 48 + 3],
     "several_processes": [3 * 3 * 120 + 40],
     "structlog_alone": [2 * 300],  # each event in its group, and by its level
     "structlog_logging": [330 + 30 + 30 + 180],  # sentences by their level only

@@ -26,6 +26,7 @@ TREES = {module_of(source): ast.parse(source.read_text("utf-8")) for source in S
 # From the bottom up; a module imports from its own layer and from those above it in this list.
 LAYERS = [
     [
+        "lazy_names",
         "errors",
         "intervals",
         "templates",
@@ -49,7 +50,7 @@ LAYERS = [
     ["stores"],
     ["confirmed", "ledgers", "stretches", "batches", "outage", "definitions", "numbered", "sender"],
     ["tallies"],
-    ["ticker", "lifetime", "patience", "retirement", "flusher", "views"],
+    ["ticker", "lifetime", "patience", "retirement", "flusher", "flushed", "views"],
     ["batching", "counter"],
     ["event_group", "rotations"],
     ["groups", "rules"],

@@ -14,6 +14,13 @@ pytestmark = pytest.mark.usefixtures("amid_a_minute")
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+[CONFIGURATION] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+KEEPING = """
+import logging.config, sys, yaml
+logging.config.dictConfig(yaml.safe_load(sys.argv[1]))
+for number in range(12):
+    logging.getLogger("shop").error("cannot sell %d apples", number)
+"""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -65,10 +72,24 @@ def test_counting_by_hand_prints_what_its_comment_says() -> None:
     assert run("-c", BLOCKS[2]).stdout == "{'done': 1, 'failed': 2}\n3\n"
 
 
+def test_all_handlers_together_count_and_keep_each_record() -> None:
+    done = run("-c", KEEPING, CONFIGURATION)
+
+    assert done.returncode == 0
+    *passed, report = done.stderr.splitlines()
+    assert passed == [f"cannot sell {number} apples" for number in range(10)]
+    assert re.fullmatch(r"2 more in the 1m from \S+: cannot sell %d apples", report)
+    assert "ERROR:12" in ecl_read("-g", "levels", "-i", "1h", "--current")
+    top = run("-m", "ecl_logging.tools.top").stdout
+    assert re.search(r"^ +12 +100.0% +error +shop +cannot sell %d apples$", top, re.MULTILINE)
+    moved = run("-m", "ecl_logging.tools.gather", "--once", "--to", "records.jsonl")
+    assert re.search(r"moved 12 records in [12] entries", moved.stderr)
+
+
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
 
-    assert len(README.splitlines()) <= 150
+    assert len(README.splitlines()) <= 180
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 

@@ -5,8 +5,9 @@ Nothing is loaded before it is used: commands need but a part of it.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ecl_logging.lazy_names import loader_of
 
 if TYPE_CHECKING:
     from ecl_logging.records.message_log import MessageLog, log_common, log_recent
@@ -25,13 +26,7 @@ _MODULE_OF = {
 
 
 if not TYPE_CHECKING:  # a type checker is to say of a misspelt name that it is none
-
-    def __getattr__(name: str) -> object:
-        if name not in _MODULE_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-        globals()[name] = value  # found without this function from now on
-        return value
+    __getattr__ = loader_of(__name__, _MODULE_OF)
 
 
 def __dir__() -> list[str]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from ecl_logging.errors import ConfigError
+from ecl_logging.flushed import Flushed
 from ecl_logging.flusher import Flusher
 from ecl_logging.records.outbox import Outbox, PartsSender
 from ecl_logging.records.pending import PendingParts
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.keeping import Keeper
 from ecl_logging.stores.protocols import Store
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
 __all__ = ["Kept", "Telemetry"]
 
@@ -39,8 +36,8 @@ class Telemetry(TypedDict):
     last_error: str | None
 
 
-class Kept:
-    """Keeps in a store what was said. Thread safe. Also a context manager, which closes it."""
+class Kept(Flushed):
+    """Keeps in a store what was said."""
 
     def _open(
         self,
@@ -51,28 +48,17 @@ class Kept:
         name: str,
         sync_interval: float | None,
     ) -> None:
-        """`sender` gets what returns the store."""
+        """`sender` gets what returns the store; `name` is what the store calls what is kept."""
         opened = open_chosen_store(store, None)
         if not isinstance(opened, Keeper):
             raise ConfigError(f"store: {type(opened).__name__} keeps counts, and nothing else")
-        self._flusher = Flusher(opened)
+        # Loaded here and not with the first use, which is in a thread: a lock of the import system
+        # that a fork finds taken stays taken in the child.
+        getattr(opened, name)
+        self._flusher = Flusher(opened, what=name)
         period = sync_interval or _SYNC_SECONDS
         self._outbox = Outbox(name, self._flusher, pending, sender, sync_interval=period)
         self._flusher.counters = (self._outbox,)
-
-    @property
-    def store(self) -> Store:
-        """Where it is kept."""
-        return self._flusher.store
-
-    @property
-    def exit_timeout(self) -> float:
-        """Seconds that `close` and the end of the process may spend on sending; 2 by default."""
-        return self._flusher.exit_timeout
-
-    @exit_timeout.setter
-    def exit_timeout(self, seconds: float) -> None:
-        self._flusher.exit_timeout = seconds
 
     def notice(self) -> None:
         """See that somebody sees to what has been taken in. Never waits, never raises."""
@@ -81,18 +67,6 @@ class Kept:
     def _flush_at_once(self, timeout: float) -> bool:
         """Send what has just been taken in; False also where that was dropped as `closed`."""
         return self._flusher.flush(timeout) and not self._flusher.is_closed
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Send what is pending; True when nothing is left. Waits `timeout` seconds at most."""
-        return self._flusher.flush(timeout)
-
-    def close(self, timeout: float | None = None) -> None:
-        """Send what is pending, and take in no more. Safe to call twice.
-
-        Takes `timeout` seconds at most (`exit_timeout` by default). What could not be sent is
-        dropped as `shutdown`, with a warning; what comes later is dropped as `closed`.
-        """
-        self._flusher.close(timeout)
 
     def telemetry(self) -> Telemetry:
         """Return what became of the records, or messages, of this process, in numbers of these.
@@ -121,14 +95,3 @@ class Kept:
             "last_flush": self._outbox.last_flush,
             "last_error": self._flusher.outage.last_error,
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

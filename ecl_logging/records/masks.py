@@ -18,17 +18,11 @@ __all__ = ["CHARACTERS", "MARKS", "mask"]
 CHARACTERS = 4096
 """So much of a message is looked at, and so much comes out at most."""
 
-MARKS = ("addr", "hex", "id", "name", "num", "path", "quoted", "time", "url", "uuid")
+MARKS = ("addr", "hex", "id", "num", "path", "quoted", "time", "url", "uuid", "value")
 """What stands between `<` and `>` in the place of what varies."""
 
 _CUT = "<cut>"  # stands for the rest, where marks are longer than what they stand for
 
-_KEYS = "user|name|login|account|owner|host|peer|client|email|session|token"
-# Words that stand after `user` and are no name.
-_NO_NAME = (
-    "a|an|and|account|agent|are|as|at|can|cannot|could|did|do|does|exists|for|from|had|has|have|id"
-    "|in|is|may|must|name|not|of|on|or|should|that|the|to|unknown|was|were|who|will|with|would"
-)
 _TOP_DOMAINS = "com|net|org|edu|gov|mil|int|info|biz|arpa|local|localdomain|internal|lan|test"
 _UNITS = (  # with a space before them, too
     "[nuµμm]s|s|[nuµm]?secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?|[kKMGTPE]i?[bB]|bytes"
@@ -37,7 +31,7 @@ _UNITS = (  # with a space before them, too
 _LETTERS = "m|h|d|w|x|st|nd|rd|th|[bBkKMGTCWVAgj]|°C|px|pt"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _DAYS = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?[ ]"
-_NOT_PLAIN = f"{_MONTHS}|Mon|Tue|Wed|Thu|Fri|Sat|Sun|[Uu]ser|[Ff]or|localhost"
+_NOT_PLAIN = f"{_MONTHS}|Mon|Tue|Wed|Thu|Fri|Sat|Sun|localhost"
 _SECONDS = r":\d\d(?:[.,]\d{1,9})?"
 _ZONE = r"(?:[ ]?(?:Z|UTC|GMT|[AaPp][Mm]|[+-]\d\d:?\d\d))?(?!\w)"
 _CLOCK = rf"\d{{1,2}}:\d\d(?:{_SECONDS})?{_ZONE}"
@@ -86,10 +80,7 @@ _TOKEN = re.compile(
                | (?<![^\s]) /(?!\S)
                | (?:[A-Za-z]:|\\)\\[\w.@%+=~$\\-]{{1,999}}+ (?!["'`<])
                | (?:[\w.-]{{1,64}}+/){{1,16}}+[\w-]{{1,64}}\.[A-Za-z]\w{{0,7}} (?![\w</]) )
-  | (?P<key>     (?=[^\W\d]{{1,48}}+=) [^\W\d]{{0,32}}(?:{_KEYS})= ) [^\s<>"'`,;()\[\]{{}}=\\]{{1,}}
-  | (?P<who>     [Uu]ser[ ](?:name[ ])? )[ ]? (?!(?:{_NO_NAME})\b) [\w.@$+-]{{1,64}}
-                 (?=[ ](?:from|at|by|in|on|to|via|with|logged)\b|[ ]?[\[(:,;]|[ ]?$)
-  | (?P<wanted>  [Ff]or[ ] ) [\w.@$+-]{{1,64}} (?=[ ]from[ ][^\s<>]{{0,64}}\d)
+  | (?P<key>     [^\W\d]{{1,48}}+= ) [^\s<>"'`,;()\[\]{{}}=\\]{{1,}}
   | (?P<hex>     0[xX][\da-fA-F]+ (?!\w)
                | (?=[a-fA-F]{{0,63}}\d) (?=\d{{0,63}}[a-fA-F]) [\da-fA-F]{{8,}} (?!\w) )
   | (?P<id>      (?=[\w-]{{8}}) (?=[^\W\d_]{{0,32}}+\d)
@@ -105,7 +96,6 @@ _TOKEN = re.compile(
 
 _MARK_OF = {"email": "<addr>", "mac": "<addr>", "pad": ""} | {name: f"<{name}>" for name in MARKS}
 _DIGIT = re.compile(r"\d")
-_NAMED = {"key", "who", "wanted"}
 _KEPT = {"plain", "word", "mark"}
 # In brackets: a list is the same however long it is.
 _REPEATED = re.compile(r"(?<=[\[({])(<[a-z]+>(?:[:=] ?<[a-z]+>)?)(?:,[ ]?\1)+(?=[\])}])")
@@ -126,8 +116,8 @@ def _marked(found: re.Match[str]) -> str:
     kind = found.lastgroup
     if kind is None or kind in _KEPT:
         return found[0]
-    if kind in _NAMED:
-        return found[kind] + "<name>"
+    if kind == "key":
+        return found["key"] + "<value>"
     if kind == "scheme":
         scheme = found["scheme"]
         return "<url>" if _DIGIT.search(scheme) else scheme + "<url>"

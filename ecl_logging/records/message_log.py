@@ -13,18 +13,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ecl_logging.deadlines import STEP_SECONDS, Deadline
+from ecl_logging.errors import ConfigError
 from ecl_logging.notices import warn
 from ecl_logging.outage import Outage
-from ecl_logging.records.cutting import tidy
 from ecl_logging.records.fingerprints import fingerprint_from
 from ecl_logging.records.kept import Kept
 from ecl_logging.records.outbox import PartsSender
 from ecl_logging.records.pending import Taken
-from ecl_logging.records.severities import severity_of
-from ecl_logging.records.texts import message_of
+from ecl_logging.records.rendering.cutting import tidy
+from ecl_logging.records.rendering.texts import message_of
+from ecl_logging.records.severities import SEVERITY, severity_of
 from ecl_logging.records.times import moment_of
 from ecl_logging.records.utterances import PendingMessages, Utterance, line_of
-from ecl_logging.stores import open_store
+from ecl_logging.stores import open_store, standing_in
 from ecl_logging.stores.keeping import (
     MAX_MESSAGES,
     MAX_RECENT,
@@ -149,7 +150,9 @@ class MessageLog(Kept):
 
         Raises what the record raises; nothing has been taken in then.
         """
-        severity = severity_of(int(record.levelno))
+        level = record.levelno
+        severity = SEVERITY.get(level) if type(level) is int else None
+        severity = severity or severity_of(int(level))
         message = message_of(record) if self.recent else None
         common = self.fingerprint.text(record) if self.common else None
         return self._take_in(record.name, severity, moment_of(record), message, common)
@@ -166,7 +169,8 @@ class MessageLog(Kept):
         """Have a message among the arrivals; its texts must not spoil the batch that has them."""
         message = None if message is None else tidy(message)
         common = None if common is None else tidy(common)
-        said = Utterance(tidy(str.__str__(str(name))), severity, created, message, common)
+        who = tidy(name if type(name) is str else str.__str__(str(name)))
+        said = Utterance(who, severity, created, message, common)
         arrivals = self._pending.arrivals
         arrivals += (said,)  # no call: whoever sees an exception knows that it is not there
         return True
@@ -207,6 +211,7 @@ class MessageLog(Kept):
 
 _logs_of_clients: weakref.WeakKeyDictionary[object, MessageLog] = weakref.WeakKeyDictionary()
 _logs_of_urls: dict[str, MessageLog] = {}
+_log_of_stand_in: MessageLog | None = None  # of a test's store, which must not be kept for others
 
 
 def log_recent(
@@ -216,7 +221,8 @@ def log_recent(
 
     `conn`: a redis-py client, whose settings are taken over; a MessageLog; or a store or its URL.
     With `pipe`, a redis-py pipeline, the commands are added to those that are in it, and all are
-    executed by it. See `MessageLog.log_recent`. Thread safe, but for `pipe`.
+    executed by it. See `MessageLog.log_recent`. Thread safe, but for `pipe`. Raises ConfigError for
+    what is none of these.
     """
     if pipe is None:
         return _log_of(conn).log_recent(name, message, severity)
@@ -242,9 +248,25 @@ def _log_of(conn: Any) -> MessageLog:
     """The MessageLog of a client, which the first call for it makes."""
     if isinstance(conn, MessageLog):
         return conn
+    if standing_in() is not None:
+        return _log_in(standing_in())
     if isinstance(conn, str):
         return _logs_of_urls.get(conn) or _logs_of_urls.setdefault(conn, MessageLog(conn))
-    found = _logs_of_clients.get(conn)
+    try:
+        found = _logs_of_clients.get(conn)
+    except TypeError:
+        raise ConfigError(
+            f"{type(conn).__name__} is no connection; a redis-py client, a store or its URL, and a"
+            " MessageLog are"
+        ) from None
     if found is None:
         found = _logs_of_clients.setdefault(conn, MessageLog(open_store(conn)))
+    return found
+
+
+def _log_in(stand_in: Store | None) -> MessageLog:
+    global _log_of_stand_in  # noqa: PLW0603 - that of the test that runs
+    found = _log_of_stand_in
+    if found is None or found.store is not stand_in:
+        found = _log_of_stand_in = MessageLog(stand_in)
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
@@ -20,7 +21,9 @@ from ecl_logging.stores.protocols import (
     Source,
 )
 from ecl_logging.stores.sql.in_memory import InMemory
-from ecl_logging.stores.sql.keepers import SqlMessages, SqlRecords
+
+if TYPE_CHECKING:
+    from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
 
 __all__ = ["MemoryStore"]
 
@@ -120,12 +123,18 @@ class MemoryStore:
         self._tables = _MemoryTables()
         self._kept = InMemory(shown)
 
-    @property
-    def records(self) -> SqlRecords:
+    # Not loaded before they are used: most programs count, and keep nothing.
+
+    @cached_property
+    def records(self) -> KeepsRecords:
+        from ecl_logging.stores.sql.keepers import SqlRecords
+
         return SqlRecords(self._kept, self._clock)
 
-    @property
-    def messages(self) -> SqlMessages:
+    @cached_property
+    def messages(self) -> KeepsMessages:
+        from ecl_logging.stores.sql.keepers import SqlMessages
+
         return SqlMessages(self._kept, self._clock)
 
     def _write(self, step: Callable[[_MemoryTables], _T]) -> _T:

@@ -18,6 +18,7 @@ from ecl_logging.handlers import CountingHandler, DedupHandler, MessageHandler
 from ecl_logging.notices import warn
 from ecl_logging.records import MessageLog, RecordLog
 from ecl_logging.stores import open_store
+from tests.records.conftest import Losing
 
 HANDLERS = (DedupHandler, MessageHandler)
 
@@ -141,9 +142,6 @@ def test_the_librarys_own_records_are_not_kept(handler: Any, logger: logging.Log
 
 
 def test_what_is_logged_while_it_sends_is_not_kept(logger: logging.Logger) -> None:
-    class Chatty(RecordLog):
-        pass
-
     store: Any = open_store("memory://")
     put = store.records.put
 
@@ -155,13 +153,10 @@ def test_what_is_logged_while_it_sends_is_not_kept(logger: logging.Logger) -> No
         def __getattr__(self, name: str) -> Any:
             return chatty if name == "put" else getattr(store.records, name)
 
-    class Store:
-        records = Talking()
+    class Store(Losing):
+        records = Talking()  # type: ignore[assignment]
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(store, name)
-
-    logger.addHandler(handler := DedupHandler(Chatty(Store())))
+    logger.addHandler(handler := DedupHandler(RecordLog(Store(store))))
     logger.info("sold")
 
     assert kept(handler) == {"sold": 1}
@@ -311,6 +306,7 @@ def test_configuring_again_under_load_loses_nothing(tmp_path: Any, logger: loggi
         return found[0] >= sum(logged)
 
     wait_until(all_there, seconds=20)
+    gatherer.close()
     assert found[0] == sum(logged)
 
 

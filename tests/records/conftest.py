@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ecl_logging.errors import StoreUnavailable
-from ecl_logging.stores.protocols import Store
-from tests.conftest import Clock
-from tests.stores.kinds import KINDS
+from tests.stores.conftest import open_store, store
+from tests.stores.kinds import KINDS, Kind
+
+__all__ = ["Losing", "open_store", "store"]  # fixtures among them
 
 KEEPING = ("memory", "sqlite", "redis")
 
 
 @pytest.fixture(params=KEEPING)
-def open_store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[[], Store]]:
-    """Opens the test's store, as each program does for itself."""
-    kind = KINDS[request.param](request)
-    with contextlib.ExitStack() as opened:
-
-        def opening() -> Store:
-            store = kind.open(clock)
-            opened.callback(store.close)
-            return store
-
-        yield opening
-
-
-@pytest.fixture
-def store(open_store: Callable[[], Store]) -> Store:
-    return open_store()
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param](request)
 
 
 class Losing:
@@ -46,9 +32,6 @@ class Losing:
         self.answers_to_lose = self.times_away = 0
         self.asked = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
     @property
     def records(self) -> Losing:
         return self._of("records")
@@ -56,6 +39,10 @@ class Losing:
     @property
     def messages(self) -> Losing:
         return self._of("messages")
+
+    @property
+    def shown(self) -> str:
+        return str(self._store.shown)
 
     def _of(self, name: str) -> Any:
         kept, outer = getattr(self._store, name), self
@@ -76,3 +63,15 @@ class Losing:
             self.answers_to_lose -= 1
             raise StoreUnavailable("the answer was lost")
         return answer
+
+
+def _passed_on(name: str) -> Any:
+    return lambda self, *args, **named: getattr(self._store, name)(*args, **named)
+
+
+for _name in (
+    *("define", "apply", "groups", "definition", "read", "sources", "rotate", "advice"),
+    *("close", "after_fork"),
+):
+    # By name and not by __getattr__: a store is told by what its class has.
+    setattr(Losing, _name, _passed_on(_name))

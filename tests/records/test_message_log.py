@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 
+from ecl_logging.errors import ConfigError
 from ecl_logging.records import SEVERITY, MessageLog, log_common, log_recent
 from ecl_logging.records.severities import severity_of
 from ecl_logging.records.utterances import line_of
@@ -186,7 +187,7 @@ def test_a_time_out_is_honoured_and_told(warnings_told: list[str]) -> None:
     assert not log_common(log, "web", "lost?", timeout=0.3)
     assert 0.2 < time.monotonic() - began < 3
     wait_until(lambda: warnings_told)
-    assert "away; counting in memory" in warnings_told[0]
+    assert "away; messages wait in memory" in warnings_told[0]
     losing.times_away = 0
 
     wait_until(log.flush)  # it was kept
@@ -203,6 +204,12 @@ def test_a_time_out_is_honoured_and_told(warnings_told: list[str]) -> None:
 )  # fmt: skip
 def test_a_severity_is_a_level_by_number_or_name(level: object, severity: str) -> None:
     assert severity_of(level) == severity
+
+
+@pytest.mark.parametrize("conn", [{"host": "localhost"}, None, 6379, "localhost"])
+def test_what_is_no_connection_is_refused(conn: object) -> None:
+    with pytest.raises(ConfigError):
+        log_common(conn, "web", "message")
 
 
 @pytest.mark.parametrize("level", ["loud", "", None, 1.5, True, []])
@@ -314,6 +321,19 @@ def test_what_is_kept_can_be_chosen(
     assert [line[25:] for line in recent(store)] == lines
     current = common(store).current
     assert (current and dict(current.counts)) == counts
+
+
+def test_what_one_batch_cannot_tell_apart_counts_as_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecl_logging.records.utterances._MOST_IN_A_PART", 2)
+    with MessageLog("memory://", fingerprint="message") as log:
+        assert log.log_common("web", "first")  # which is sent at once; the others wait together
+        for n in (1, 2, 3, 4, 1):
+            log.add(record(f"job {n}"))
+        log.flush()
+
+        expected = {"first": 1, "job 1": 2, "job 2": 1, "@other": 2}
+        assert common(log.store).current.counts == expected  # type: ignore[union-attr]
+        assert log.telemetry()["other"] == 2
 
 
 def test_messages_whose_answer_was_lost_count_once(store: Store) -> None:

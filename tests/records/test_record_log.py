@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.records import RecordLog
 from ecl_logging.records import pending as pending_module
-from ecl_logging.records.captured import restored
+from ecl_logging.records.rendering.captured import restored
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Store
 from tests.conftest import Clock
@@ -31,7 +31,7 @@ T = 1_800_000_000.0
 
 def record(message: str = "done with %s", *args: object, at: float = T, **extra: Any) -> Any:
     """A record as a program makes it, at a line of its own for each message."""
-    made = {"msg": message, "args": args, "created": at, "lineno": len(message), "name": "web"}
+    made = {"msg": message, "args": args, "created": at, "lineno": len(str(message)), "name": "web"}
     return logging.makeLogRecord(made | {"levelno": 20, "levelname": "INFO"} | extra)
 
 
@@ -109,6 +109,17 @@ def test_the_text_of_a_traceback_comes_out(log: RecordLog) -> None:
     again = logging.makeLogRecord(event["args"])
     assert again.exc_text.endswith("KeyError: 'SOS'")
     assert "KeyError: 'SOS'" in logging.Formatter().format(again)
+
+
+def test_what_a_mapping_holds_is_kept_as_extras(log: RecordLog) -> None:
+    """As structlog hands its event dict to the standard library."""
+    log.log_event(record({"event": "sold", "user": "ada", "name": "not the logger's"}))  # type: ignore[arg-type]
+
+    event = log.get_event()
+    assert event is not None
+    assert event["args"]["message"] == "sold"
+    assert (event["args"]["event"], event["args"]["user"]) == ("sold", "ada")
+    assert event["args"]["name"] == "web"
 
 
 def test_only_the_attributes_that_are_asked_for_are_kept(store: Store) -> None:
@@ -389,6 +400,7 @@ def test_a_forked_child_sends_nothing_of_its_parents(tmp_path: Any) -> None:
     log.flush()
 
     assert repeats_of(log) == {(message, int(T)): 1 for message in ("first", "second", "third")}
+    log.close()
 
 
 @pytest.mark.parametrize(

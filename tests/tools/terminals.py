@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyte
@@ -191,3 +191,21 @@ def shows(terminal: Terminal, pattern: str) -> bool:
 def latest_screen(terminal: Terminal, since: int) -> str:
     """What an emulator of the size that it has now shows of what was written since."""
     return "\n".join(screen_of(terminal.written[since:], terminal.columns, terminal.rows))
+
+
+def assert_follows_sizes(terminal: Terminal, sizes: Iterable[tuple[int, int, str]]) -> None:
+    """At each size it draws what is expected there, and no wider than the last; then it ends."""
+    columns, before = 0, 0
+    for columns, rows, expected in sizes:
+        before = len(terminal.written)
+        terminal.resize(columns, rows)
+        terminal.wait_for(
+            lambda before=before, expected=expected: re.search(  # type: ignore[misc]
+                expected, latest_screen(terminal, before), re.MULTILINE
+            )
+        )
+    terminal.press(b"\x03")
+
+    assert terminal.end() == 130
+    latest = terminal.written[before:].split(HOME)[1:]
+    assert max(width for picture in latest for width in widths_of(picture)) == columns

@@ -18,14 +18,12 @@ from tests.redis_servers import running
 from tests.saying import Program
 from tests.tools.terminals import (
     CLEAR_SCREEN,
-    HOME,
     Terminal,
     assert_drawn_without_flicker,
+    assert_follows_sizes,
     assert_left_as_it_was,
-    latest_screen,
     screen_of,
     shows,
-    widths_of,
 )
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("amid_an_hour")]
@@ -243,7 +241,7 @@ def test_it_follows_the_size_of_the_terminal(watch: Start, program: Program):
         )
     terminal = watch("--watch=3600", "-n", "30")  # what it draws again is for the size alone
     terminal.wait_for(lambda: shows(terminal, r"^\.\.\. and \d+ more$"))
-    for columns, rows, expected in (
+    sizes = (
         (
             150,
             40,
@@ -251,19 +249,8 @@ def test_it_follows_the_size_of_the_terminal(watch: Start, program: Program):
         ),
         (60, 12, r"^ +1 +-  shop\.of\.a\.rath…  message 0 x+…$"),
         (30, 10, r"^ +1 +message 0 x+…$"),
-    ):
-        before = len(terminal.written)
-        terminal.resize(columns, rows)
-        terminal.wait_for(
-            lambda before=before, expected=expected: re.search(
-                expected, latest_screen(terminal, before), re.MULTILINE
-            )
-        )
-    terminal.press(b"\x03")
-
-    assert terminal.end() == 130
-    latest = terminal.written[before:].split(HOME)[1:]
-    assert max(width for picture in latest for width in widths_of(picture)) == 30
+    )
+    assert_follows_sizes(terminal, sizes)
     assert_left_as_it_was(terminal)
 
 

@@ -18,14 +18,13 @@ from tests.faults.programs import Programs
 from tests.redis_servers import running
 from tests.tools.terminals import (
     CLEAR_SCREEN,
-    HOME,
     SHOW_CURSOR,
     Terminal,
     assert_drawn_without_flicker,
+    assert_follows_sizes,
     assert_left_as_it_was,
     latest_screen,
     shows,
-    widths_of,
 )
 
 pytestmark = pytest.mark.once
@@ -144,22 +143,11 @@ def test_it_follows_the_size_of_the_terminal(start: Start, ecl: EventCountLogger
     ecl["sales"].log("a name of twenty-six letters")
     terminal = start("--watch=3600")  # so what it draws again is for the size alone
     terminal.wait_for(lambda: shows(terminal, r"no room for 366d"))
-    for columns, rows, expected in (
+    sizes = (
         (120, 30, "366d +366d$"),
         (50, 12, "no room for 1d, 30d, 366d"),
-    ):
-        before = len(terminal.written)
-        terminal.resize(columns, rows)
-        terminal.wait_for(
-            lambda before=before, expected=expected: re.search(
-                expected, latest_screen(terminal, before), re.MULTILINE
-            )
-        )
-    terminal.press(b"\x03")
-
-    assert terminal.end() == 130
-    latest = terminal.written[before:].split(HOME)[1:]
-    assert max(width for picture in latest for width in widths_of(picture)) == 50
+    )
+    assert_follows_sizes(terminal, sizes)
 
 
 def test_the_last_picture_stays_while_the_store_is_away(start: Start, tmp_path: Path):

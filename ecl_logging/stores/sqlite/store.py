@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
@@ -18,9 +20,11 @@ from ecl_logging.stores.protocols import (
     Reply,
     Source,
 )
-from ecl_logging.stores.sql.keepers import SqlMessages, SqlRecords
 from ecl_logging.stores.sqlite.connection import Connections
 from ecl_logging.stores.sqlite.tables import SqliteTables
+
+if TYPE_CHECKING:
+    from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
 
 __all__ = ["SqliteStore"]
 
@@ -59,12 +63,18 @@ class SqliteStore:
         except StoreError:
             return "the embedded store"
 
-    @property
-    def records(self) -> SqlRecords:
+    # Not loaded before they are used: most programs count, and keep nothing.
+
+    @cached_property
+    def records(self) -> KeepsRecords:
+        from ecl_logging.stores.sql.keepers import SqlRecords
+
         return SqlRecords(self._connections, self._clock)
 
-    @property
-    def messages(self) -> SqlMessages:
+    @cached_property
+    def messages(self) -> KeepsMessages:
+        from ecl_logging.stores.sql.keepers import SqlMessages
+
         return SqlMessages(self._connections, self._clock)
 
     def define(

@@ -18,7 +18,6 @@ import contextlib
 import contextvars
 import os
 import threading
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -65,7 +64,10 @@ class Questioner:
         It runs in a copy of the caller's context. None where there is no thread to do it, where
         it takes longer than `patience` seconds, and where it raises.
         """
-        if threading.get_ident() in self._mine or not self._start():
+        if threading.get_ident() in self._mine:
+            return None
+        self._leave_abandoned()  # by an exception out of a signal handler
+        if not self._start():
             return None
         job = _Job(work)
         self._jobs.put(job)
@@ -73,8 +75,8 @@ class Questioner:
             answer: _T | None = job.answers.get(timeout=patience)
             return answer
         except Empty:
-            with contextlib.suppress(Interrupted):
-                do_alone(self._changing, lambda: self._give_up(patience))
+            job.is_abandoned = True
+            self._leave_abandoned()
             return None
         finally:
             job.is_abandoned = True  # also where a signal handler raises
@@ -102,11 +104,17 @@ class Questioner:
             return False
         return True
 
-    def _give_up(self, patience: float) -> None:
-        """Leave the thread to itself, where it has been at one job for so long."""
+    def _leave_abandoned(self) -> None:
+        """Leave the thread to itself, where it is at a job for which nobody waits any more."""
+        job = self._under_way
+        if job is not None and job.is_abandoned:
+            with contextlib.suppress(Interrupted):
+                do_alone(self._changing, self._leave, timeout=PATIENCE)
+
+    def _leave(self) -> None:
         thread, job = self._thread, self._under_way
-        if thread is None or job is None or time.monotonic() - job.began < patience * 0.9:
-            return
+        if thread is None or job is None or not job.is_abandoned:
+            return  # another one was faster
         if not job.answers.empty():
             return  # it has come back just now
         self._stuck.add(thread)
@@ -134,7 +142,6 @@ class Questioner:
     def _do(self, job: _Job, me: int) -> None:
         asking = object()
         answer = None
-        job.began = time.monotonic()
         self._under_way = job
         try:
             # In this order: no fast path opens any more, none is open, and then it is told.
@@ -158,7 +165,6 @@ class _Job:
         self.work = work
         self.context = contextvars.copy_context()
         self.answers: SimpleQueue[Any] = SimpleQueue()
-        self.began = float("inf")  # time.monotonic()
         self.is_abandoned = False  # nobody waits for the answer
 
 
