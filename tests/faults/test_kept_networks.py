@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from ecl_logging.records import MessageLog, RecordLog
 from ecl_logging.records.rendering.captured import restored
 from tests.conftest import wait_until
 from tests.faults.proxy import Fate, Proxy, proxy_to
-from tests.redis_servers import RedisServer
+from tests.redis_servers import RedisServer, free_port
 
 KINDS = 7
 FATES = {
@@ -106,7 +107,7 @@ def flush_until_done(*handlers: Any) -> None:
 
 def recent_lines(url: str) -> list[str]:
     with MessageLog(url) as log:
-        [lines] = log.store.messages.recent([("web", "info")], 1000)  # type: ignore[attr-defined]
+        [lines] = log.store.messages.recent([("web", "info")], 10_000)  # type: ignore[attr-defined]
     return lines  # type: ignore[no-any-return]
 
 
@@ -170,9 +171,10 @@ def test_a_reply_that_comes_late_is_not_taken_for_the_next(
         handler.close()
 
 
-def test_a_server_that_is_killed_and_comes_back_has_all(later: RedisServer) -> None:
+def test_a_server_that_is_killed_and_comes_back_has_all(tmp_path: Path) -> None:
     options = ("--appendonly", "yes", "--appendfsync", "always")
-    later.start(*options)
+    later = RedisServer(tmp_path, *options, port=free_port())
+    later.start()
     dedup = DedupHandler(store=later.url, sync_interval=0.02)
     messages = MessageHandler(store=later.url, sync_interval=0.02)
     told = Told(dedup, messages)
@@ -182,7 +184,7 @@ def test_a_server_that_is_killed_and_comes_back_has_all(later: RedisServer) -> N
         time.sleep(0.05)
         later.kill()
         time.sleep(0.1)
-        later.start(*options)
+        later.start()
         logging_thread.join()
     flush_until_done(*told.handlers)
 
@@ -191,6 +193,7 @@ def test_a_server_that_is_killed_and_comes_back_has_all(later: RedisServer) -> N
     for handler in told.handlers:
         assert not any(handler.log.telemetry()["dropped"].values())  # type: ignore[attr-defined]
         handler.close()
+    later.kill()
 
 
 def test_what_an_emptied_server_has_lost_is_told_exactly(empty_server: RedisServer) -> None:
