@@ -171,6 +171,7 @@ class MessageLog(Kept):
         common = None if common is None else tidy(common)
         who = tidy(name if type(name) is str else str.__str__(str(name)))
         said = Utterance(who, severity, created, message, common)
+        self._flusher.after_fork()  # if no hook has done it yet: later it would be forgotten
         arrivals = self._pending.arrivals
         arrivals += (said,)  # no call: whoever sees an exception knows that it is not there
         return True

@@ -156,6 +156,7 @@ class RecordLog(Kept):
 
         Raises what the record raises; nothing has been taken in then.
         """
+        self._flusher.after_fork()  # if no hook has done it yet: later it would be forgotten
         key, created = self._key_of(record), moment_of(record)
         if self._pending.sees_again(key, created):
             return True
