@@ -222,7 +222,7 @@ class RecordLog(Kept):
         message template; `args` is the whole record of the first one: `logging.makeLogRecord`
         makes a record of it that has its `message` and `exc_text`.
 
-        The event is acknowledged by the next call, by `close`, or by the end of the process. So
+        The event is acknowledged by the next call in this thread, by `close`, or by the end of the process. So
         one that dies with an event in hand has not lost it: it is returned again, to whoever
         asks after a minute.
         """
@@ -253,7 +253,7 @@ class RecordLog(Kept):
         An event in hand is acknowledged.
         """
         with contextlib.suppress(StoreError):  # then somebody gets it once more
-            self._in_hand.let_go()
+            self._in_hand.let_go_of_all()
         super().close(timeout)
 
     def __exit__(

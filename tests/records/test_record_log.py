@@ -168,6 +168,49 @@ def test_closing_acknowledges_what_is_in_hand(log: RecordLog, clock: Clock) -> N
     assert list(RecordLog(log.store)) == []
 
 
+def test_threads_that_take_out_of_one_log_acknowledge_all_that_they_had(log: RecordLog) -> None:
+    for second in range(200):
+        log.add(record(at=T + second))
+    log.flush()
+    taken: list[float] = []
+
+    def take() -> None:
+        for event in log:
+            taken.append(event["time"])
+            at_once.wait(10)  # each has one in hand when the other asks
+
+    at_once = threading.Barrier(2)
+    threads = [threading.Thread(target=take) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == [T + second for second in range(200)]
+    assert log.store.records.waiting().entries == 0  # type: ignore[attr-defined]
+
+
+def test_closing_acknowledges_what_every_thread_has_in_hand(log: RecordLog) -> None:
+    for second in range(2):
+        log.log_event(record(at=T + second))
+    has_one, may_end = threading.Event(), threading.Event()
+
+    def take() -> None:
+        log.get_event()
+        has_one.set()
+        may_end.wait(10)
+
+    other = threading.Thread(target=take)
+    other.start()
+    assert has_one.wait(10)
+    log.get_event()
+    log.close()
+    may_end.set()
+    other.join()
+
+    assert log.store.records.waiting().entries == 0  # type: ignore[attr-defined]
+
+
 def test_an_exception_while_an_event_is_in_hand_leaves_it_there(
     log: RecordLog, clock: Clock
 ) -> None:
