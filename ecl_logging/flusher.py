@@ -31,7 +31,6 @@ __all__ = ["Flusher"]
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 60.0  # seconds
 _PAUSE_WHILE_AWAY = 0.25
-_LONGEST_WAIT_FOR_THREAD = 5.0
 _PATIENCE_WITH_A_START = 1.0
 _TOO_SHORT = 0.05  # for another try at the end
 _SHORTEST_TURN = 0.1  # of one whose fellows have had all the time
@@ -75,8 +74,12 @@ class Flusher:
     is_closed: bool
     _pid: int
 
-    def __init__(self, store: Store, *, in_thread: bool = True) -> None:
-        """`in_thread`: with a thread of its own; without, nothing is sent but on request."""
+    def __init__(self, store: Store, *, in_thread: bool = True, what: str = "counts") -> None:
+        """`in_thread`: with a thread of its own; without, nothing is sent but on request.
+
+        `what`: is sent, for warnings.
+        """
+        self._what = what
         self._use(store)
         self.counters: Sequence[_Counter] = ()
         self.tallies = Tallies(self)
@@ -97,34 +100,12 @@ class Flusher:
 
     def _use(self, store: Store) -> None:
         self.store = store
-        self.outage = Outage(hint="" if store.shown.startswith(_SERVERS) else _HINT)
-
-    @contextlib.contextmanager
-    def counting_in(self, store: Store) -> Iterator[None]:
-        """Count in another store for the time of the block, beginning with nothing pending.
-
-        For tests. What was pending before goes to the store that it was meant for, afterwards;
-        where there was nothing, that store is not touched.
-        """
-        before, pid = (self.store, self.outage, self._ticker, self.is_used), os.getpid()
-        self._use(store)
-        self._ticker, self.is_used = self._new_ticker(), False
-        self.tallies.harvest()
-        put_back = [counter.set_aside() for counter in self.counters]
-        try:
-            yield
-        finally:
-            self._ticker.stop(_LONGEST_WAIT_FOR_THREAD)
-            self.tallies.harvest()
-            self.store, self.outage, self._ticker, self.is_used = before
-            for put in put_back:
-                put()
-            if os.getpid() != pid:  # a child goes on from here: what waited is the parent's
-                self._pid = pid
-                self.after_fork()
-            elif self.is_closed:  # within the block: now for what waited, too
-                self._reopen()
-                self.close(None)
+        hint = "" if store.shown.startswith(_SERVERS) else _HINT
+        if self._what == "counts":
+            self.outage = Outage(hint=hint)
+        else:
+            waiting = (f"{self._what} wait in memory", "they are being sent")
+            self.outage = Outage(*waiting, hint=hint)
 
     def _begin(self) -> None:
         self._pid = os.getpid()
@@ -382,7 +363,7 @@ class Flusher:
 
     def _give_up(self, *, closed: bool) -> None:
         left = sum(counter.give_up(closed=closed) for counter in self.counters)
-        self.outage.tell_of_loss(left)
+        self.outage.tell_of_loss(left, self._what)
 
     def count_at_the_end(self, counter: _Counter) -> None:
         """See to events that came after `close` or `at_exit`: there is no thread any more.

@@ -99,10 +99,10 @@ class Outage:
         for text in (*unsaid, *news):
             (self._say or warn)(text)
 
-    def tell_of_loss(self, events: int) -> None:
-        """Warn that this many counts end with the process, unless the outage was announced."""
-        if events and not self.is_announced:
+    def tell_of_loss(self, amount: int, what: str = "counts") -> None:
+        """Warn that so much ends with the process, unless the outage was announced."""
+        if amount and not self.is_announced:
             self.is_announced = True
             self._unsaid.clear()
             reason = self.last_error if self.is_on else "the store did not answer in time"
-            warn(f"{reason}; {events} counts could not be sent before the end{self._hint}")
+            warn(f"{reason}; {amount} {what} could not be sent before the end{self._hint}")

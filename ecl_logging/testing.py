@@ -24,7 +24,7 @@ from ecl_logging.flusher import Flusher
 from ecl_logging.lifetime import watched
 from ecl_logging.stores import every_store_is
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.stores.protocols import APPLIED, Batch, Reply
+from ecl_logging.stores.protocols import APPLIED, Batch, Reply, Store
 
 __all__ = ["CapturedCounts", "capture_counts"]
 
@@ -48,7 +48,7 @@ def capture_counts() -> Iterator[CapturedCounts]:
         for flusher in _flushers():
             if flusher.is_closed:
                 continue
-            stack.enter_context(flusher.counting_in(store))
+            stack.enter_context(_counting_in(flusher, store))
         counts = CapturedCounts(store)
         try:
             yield counts
@@ -113,6 +113,34 @@ class _RememberingStore(MemoryStore):
     def totals(self) -> dict[str, dict[str, int]]:
         with self._remembering:
             return {group: dict(sorted(counts.items())) for group, counts in self._totals.items()}
+
+
+@contextlib.contextmanager
+def _counting_in(flusher: Flusher, store: Store) -> Iterator[None]:
+    """Have a flusher send to another store in the block, beginning with nothing pending.
+
+    What was pending before goes to the store that it was meant for, afterwards;
+    where there was nothing, that store is not touched.
+    """
+    before, pid = (flusher.store, flusher.outage, flusher._ticker, flusher.is_used), os.getpid()
+    flusher._use(store)
+    flusher._ticker, flusher.is_used = flusher._new_ticker(), False
+    flusher.tallies.harvest()
+    put_back = [counter.set_aside() for counter in flusher.counters]
+    try:
+        yield
+    finally:
+        flusher._ticker.stop(_PATIENCE)
+        flusher.tallies.harvest()
+        flusher.store, flusher.outage, flusher._ticker, flusher.is_used = before
+        for put in put_back:
+            put()
+        if os.getpid() != pid:  # a child goes on from here: what waited is the parent's
+            flusher._pid = pid
+            flusher.after_fork()
+        elif flusher.is_closed:  # within the block: now for what waited, too
+            flusher._reopen()
+            flusher.close(None)
 
 
 @contextlib.contextmanager

@@ -345,7 +345,7 @@ def test_the_plugin_loads_nothing_large(programs: Programs):
     assert ended.out == textwrap.dedent(
         """\
         []
-        ['ecl_logging', 'ecl_logging.pytest_plugin']
+        ['ecl_logging', 'ecl_logging.lazy_names', 'ecl_logging.pytest_plugin']
         """
     )
 

@@ -55,7 +55,7 @@ class Kept(Flushed):
         # Loaded here and not with the first use, which is in a thread: a lock of the import system
         # that a fork finds taken stays taken in the child.
         getattr(opened, name)
-        self._flusher = Flusher(opened)
+        self._flusher = Flusher(opened, what=name)
         period = sync_interval or _SYNC_SECONDS
         self._outbox = Outbox(name, self._flusher, pending, sender, sync_interval=period)
         self._flusher.counters = (self._outbox,)

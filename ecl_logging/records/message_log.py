@@ -19,7 +19,7 @@ from ecl_logging.records.fingerprints import fingerprint_from
 from ecl_logging.records.kept import Kept
 from ecl_logging.records.outbox import PartsSender
 from ecl_logging.records.pending import Taken
-from ecl_logging.records.severities import severity_of
+from ecl_logging.records.severities import SEVERITY, severity_of
 from ecl_logging.records.texts import message_of
 from ecl_logging.records.times import moment_of
 from ecl_logging.records.utterances import PendingMessages, Utterance, line_of
@@ -140,7 +140,9 @@ class MessageLog(Kept):
 
         Never waits. Raises what the record's attributes raise.
         """
-        name, severity = str(record.name), severity_of(int(record.levelno))
+        level = record.levelno
+        severity = SEVERITY.get(level) if type(level) is int else None
+        name, severity = str(record.name), severity or severity_of(int(level))
         message = message_of(record) if self.recent else None
         common = self.fingerprint.text(record) if self.common else None
         self._take(Utterance(name, severity, moment_of(record), message, common))

@@ -186,7 +186,7 @@ def test_a_time_out_is_honoured_and_told(warnings_told: list[str]) -> None:
     assert not log_common(log, "web", "lost?", timeout=0.3)
     assert 0.2 < time.monotonic() - began < 3
     wait_until(lambda: warnings_told)
-    assert "away; counting in memory" in warnings_told[0]
+    assert "away; messages wait in memory" in warnings_told[0]
     losing.times_away = 0
 
     wait_until(log.flush)  # it was kept
