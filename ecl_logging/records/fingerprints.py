@@ -18,7 +18,7 @@ from ecl_logging.errors import ConfigError
 from ecl_logging.notices import warn
 from ecl_logging.problems import Problems, printable, shown
 from ecl_logging.records.masks import CHARACTERS, mask
-from ecl_logging.records.texts import message_of
+from ecl_logging.records.rendering.texts import message_of
 
 __all__ = ["WORDS", "Fingerprint", "fingerprint_from", "template_of"]
 

@@ -13,14 +13,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ecl_logging.deadlines import STEP_SECONDS, Deadline
+from ecl_logging.errors import ConfigError
 from ecl_logging.notices import warn
 from ecl_logging.outage import Outage
 from ecl_logging.records.fingerprints import fingerprint_from
 from ecl_logging.records.kept import Kept
 from ecl_logging.records.outbox import PartsSender
 from ecl_logging.records.pending import Taken
+from ecl_logging.records.rendering.texts import message_of
 from ecl_logging.records.severities import SEVERITY, severity_of
-from ecl_logging.records.texts import message_of
 from ecl_logging.records.times import moment_of
 from ecl_logging.records.utterances import PendingMessages, Utterance, line_of
 from ecl_logging.stores import open_store
@@ -200,7 +201,8 @@ def log_recent(
 
     `conn`: a redis-py client, whose settings are taken over; a MessageLog; or a store or its URL.
     With `pipe`, a redis-py pipeline, the commands are added to those that are in it, and all are
-    executed by it. See `MessageLog.log_recent`. Thread safe, but for `pipe`.
+    executed by it. See `MessageLog.log_recent`. Thread safe, but for `pipe`. Raises ConfigError for
+    what is none of these.
     """
     if pipe is None:
         return _log_of(conn).log_recent(name, message, severity)
@@ -228,7 +230,13 @@ def _log_of(conn: Any) -> MessageLog:
         return conn
     if isinstance(conn, str):
         return _logs_of_urls.get(conn) or _logs_of_urls.setdefault(conn, MessageLog(conn))
-    found = _logs_of_clients.get(conn)
+    try:
+        found = _logs_of_clients.get(conn)
+    except TypeError:
+        raise ConfigError(
+            f"{type(conn).__name__} is no connection; a redis-py client, a store or its URL, and a"
+            " MessageLog are"
+        ) from None
     if found is None:
         found = _logs_of_clients.setdefault(conn, MessageLog(open_store(conn)))
     return found

@@ -7,9 +7,9 @@ import logging
 import sys
 import time
 
-from ecl_logging.records.captured import MAX_RECORD, as_json, captured, restored
-from ecl_logging.records.questioner import MAX_STUCK, questioner
-from ecl_logging.records.texts import message_of
+from ecl_logging.records.rendering.captured import MAX_RECORD, as_json, captured, restored
+from ecl_logging.records.rendering.questioner import MAX_STUCK, questioner
+from ecl_logging.records.rendering.texts import message_of
 from tests.records.hostile import HOSTILE, records_with
 
 

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecl_logging.records.captured import MAX_RECORD, OF_LOGGING, as_json, captured, restored
+from ecl_logging.records.rendering.captured import (
+    MAX_RECORD,
+    OF_LOGGING,
+    as_json,
+    captured,
+    restored,
+)
 from tests.records.making import raised, record_of
 
 

@@ -16,10 +16,10 @@ import pytest
 
 from ecl_logging.fast_path import flushing_threads
 from ecl_logging.handlers import CountingHandler
-from ecl_logging.records import classes
-from ecl_logging.records.captured import captured
-from ecl_logging.records.questioner import MAX_STUCK, Questioner, questioner
-from ecl_logging.records.texts import message_of
+from ecl_logging.records.rendering import classes
+from ecl_logging.records.rendering.captured import captured
+from ecl_logging.records.rendering.questioner import MAX_STUCK, Questioner, questioner
+from ecl_logging.records.rendering.texts import message_of
 from tests.faults.programs import ALLOW_FORK
 from tests.interruptions import interrupted_at
 from tests.records.hostile import HOSTILE
@@ -202,7 +202,7 @@ def test_no_thread_is_started_for_what_is_known():
     assert alone._thread is None
     ended = run_program("""
         import logging, threading
-        from ecl_logging.records.captured import as_json, captured
+        from ecl_logging.records.rendering.captured import as_json, captured
         as_json(captured(logging.LogRecord("a", 20, "a.py", 1, "%s %s", ([1], ValueError("x")), None)))
         print(threading.active_count())
     """)
@@ -211,9 +211,9 @@ def test_no_thread_is_started_for_what_is_known():
 
 START = """
     import atexit, logging, os, sys, threading, time
-    from ecl_logging.records.captured import captured
-    from ecl_logging.records.questioner import questioner
-    from ecl_logging.records.texts import message_of
+    from ecl_logging.records.rendering.captured import captured
+    from ecl_logging.records.rendering.questioner import questioner
+    from ecl_logging.records.rendering.texts import message_of
 
     def record(*args):
         return logging.LogRecord("a", 20, "a.py", 1, "%s", args, None)

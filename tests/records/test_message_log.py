@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 
+from ecl_logging.errors import ConfigError
 from ecl_logging.records import SEVERITY, MessageLog, log_common, log_recent
 from ecl_logging.records.severities import severity_of
 from ecl_logging.records.utterances import line_of
@@ -203,6 +204,12 @@ def test_a_time_out_is_honoured_and_told(warnings_told: list[str]) -> None:
 )  # fmt: skip
 def test_a_severity_is_a_level_by_number_or_name(level: object, severity: str) -> None:
     assert severity_of(level) == severity
+
+
+@pytest.mark.parametrize("conn", [{"host": "localhost"}, None, 6379, "localhost"])
+def test_what_is_no_connection_is_refused(conn: object) -> None:
+    with pytest.raises(ConfigError):
+        log_common(conn, "web", "message")
 
 
 @pytest.mark.parametrize("level", ["loud", "", None, 1.5, True, []])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.records import RecordLog
 from ecl_logging.records import pending as pending_module
-from ecl_logging.records.captured import restored
+from ecl_logging.records.rendering.captured import restored
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Store
 from tests.conftest import Clock

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecl_logging.records.questioner import questioner
-from ecl_logging.records.texts import message_of
+from ecl_logging.records.rendering.questioner import questioner
+from ecl_logging.records.rendering.texts import message_of
 from tests.records.making import raised, record_of
 
 

@@ -7,7 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from ecl_logging.records.captured import restored
+from ecl_logging.records.rendering.captured import restored
 from ecl_logging.stores.keeping import Entry
 
 __all__ = ["UNREADABLE", "document_of", "fields_of", "moment", "number_or_none", "text_of"]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from ecl_logging.records.classes import MISSING, attribute_of, is_a, name_of
-from ecl_logging.records.known import classes_asked, is_known_exception, is_short
-from ecl_logging.records.telling import UNFIT, Teller, Untold
+from ecl_logging.records.rendering.classes import MISSING, attribute_of, is_a, name_of
+from ecl_logging.records.rendering.known import classes_asked, is_known_exception, is_short
+from ecl_logging.records.rendering.telling import UNFIT, Teller, Untold
 
 __all__ = ["traceback_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 
-from ecl_logging.records.cutting import cut, cut_middle
+from ecl_logging.records.rendering.cutting import cut, cut_middle
 
 __all__ = ["MAX_RECORD", "dumped", "shortened", "size_of"]
 

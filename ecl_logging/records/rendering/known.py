@@ -9,8 +9,8 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType, WrapperDescriptorType
 from typing import Any
 
-from ecl_logging.records.classes import attribute_of, is_a, is_of_program, is_plain_class
-from ecl_logging.records.cutting import MAX_TEXT
+from ecl_logging.records.rendering.classes import attribute_of, is_a, is_of_program, is_plain_class
+from ecl_logging.records.rendering.cutting import MAX_TEXT
 
 __all__ = ["CONTAINERS", "MAX_BITS", "classes_asked", "is_known", "is_known_exception", "is_short"]
 

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from ecl_logging.records.classes import (
+from ecl_logging.records.rendering.classes import (
     MISSING,
     attribute_of,
     is_a,
@@ -22,9 +22,9 @@ from ecl_logging.records.classes import (
     name_of,
     remember_slow,
 )
-from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
-from ecl_logging.records.known import CONTAINERS, MAX_BITS, classes_asked, is_known
-from ecl_logging.records.questioner import questioner
+from ecl_logging.records.rendering.cutting import MAX_TEXT, cut, tidy
+from ecl_logging.records.rendering.known import CONTAINERS, MAX_BITS, classes_asked, is_known
+from ecl_logging.records.rendering.questioner import questioner
 
 __all__ = [
     "MAX_ITEMS",

@@ -10,11 +10,11 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from ecl_logging.records.cutting import MAX_TRACEBACK, cut_middle, tidy
-from ecl_logging.records.fitting import MAX_RECORD, dumped, shortened, size_of
-from ecl_logging.records.telling import UNFIT, Teller, is_json, told
-from ecl_logging.records.texts import attributes_of, can_fill, formatted
-from ecl_logging.records.tracebacks import traceback_of
+from ecl_logging.records.rendering.cutting import MAX_TRACEBACK, cut_middle, tidy
+from ecl_logging.records.rendering.fitting import MAX_RECORD, dumped, shortened, size_of
+from ecl_logging.records.rendering.telling import UNFIT, Teller, is_json, told
+from ecl_logging.records.rendering.texts import attributes_of, can_fill, formatted
+from ecl_logging.records.rendering.tracebacks import traceback_of
 
 __all__ = ["MAX_RECORD", "OF_LOGGING", "as_json", "captured", "restored"]
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ecl_logging.records.classes import MISSING, attribute_of, is_a
-from ecl_logging.records.cutting import MAX_TEXT, cut, tidy
-from ecl_logging.records.known import is_short
-from ecl_logging.records.telling import MAX_ITEMS, UNFIT, Teller, told
+from ecl_logging.records.rendering.classes import MISSING, attribute_of, is_a
+from ecl_logging.records.rendering.cutting import MAX_TEXT, cut, tidy
+from ecl_logging.records.rendering.known import is_short
+from ecl_logging.records.rendering.telling import MAX_ITEMS, UNFIT, Teller, told
 
 __all__ = ["attributes_of", "can_fill", "formatted", "message_of"]
 
