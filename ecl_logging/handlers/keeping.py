@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ecl_logging.handlers.fast import FastHandler
 
 TYPE_CHECKING = False
@@ -62,8 +64,20 @@ class KeepingHandler(FastHandler):
         super().__init__(number)
 
     def _take(self, record: logging.LogRecord) -> None:
-        if not self._is_own(str(record.name)):
-            self.log.add(record)
+        if self._is_own(str(record.name)):
+            return
+        is_in = False
+        try:
+            is_in = self.log.take_in(record)
+            self.log.notice()
+        except Exception as error:  # noqa: BLE001 - of the record, or out of a signal handler
+            if not is_in:
+                self.log.take_in_unreadable(error)
+                self.log.notice()
+
+    def _take_failed(self, record: logging.LogRecord) -> None:
+        self.log.take_in_unreadable(sys.exception())  # nothing of it is in
+        self.log.notice()
 
     def flush(self) -> None:
         """Send what is pending. Waits for the store, at most the log's `exit_timeout`.

@@ -6,7 +6,6 @@ from ecl_logging.handlers.keeping import KeepingHandler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Mapping
 
     from ecl_logging.records import MessageLog
@@ -63,6 +62,3 @@ class MessageHandler(KeepingHandler):
                 "sync_interval": (sync_interval, 1.0),
             },
         )
-
-    def _take_failed(self, record: logging.LogRecord) -> None:
-        self.log.add_unreadable()

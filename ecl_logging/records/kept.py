@@ -60,6 +60,14 @@ class Kept(Flushed):
         self._outbox = Outbox(name, self._flusher, pending, sender, sync_interval=period)
         self._flusher.counters = (self._outbox,)
 
+    def notice(self) -> None:
+        """See that somebody sees to what has been taken in. Never waits, never raises."""
+        self._outbox.notice()
+
+    def _flush_at_once(self, timeout: float) -> bool:
+        """Send what has just been taken in; False also where that was dropped as `closed`."""
+        return self._flusher.flush(timeout) and not self._flusher.is_closed
+
     def telemetry(self) -> Telemetry:
         """Return what became of the records, or messages, of this process, in numbers of these.
 

@@ -20,6 +20,7 @@ from ecl_logging.records.fingerprints import fingerprint_from
 from ecl_logging.records.kept import Kept
 from ecl_logging.records.outbox import PartsSender
 from ecl_logging.records.pending import Taken
+from ecl_logging.records.rendering.cutting import tidy
 from ecl_logging.records.rendering.texts import message_of
 from ecl_logging.records.severities import SEVERITY, severity_of
 from ecl_logging.records.times import moment_of
@@ -84,7 +85,7 @@ class _Sender(PartsSender[MessageBatch]):
                 f"an hour has more different messages than max_messages ({self._bounds[1]}); what"
                 " is beyond counts as @other; a fingerprint of template or masked has fewer",
             )
-        return 0
+        return super()._settled(batch, reply)
 
     def tell(self) -> None:
         """Warn of what has come up. Called after the flush, with no lock held."""
@@ -141,22 +142,37 @@ class MessageLog(Kept):
 
         Never waits. Raises what the record's attributes raise.
         """
+        self.take_in(record)
+        self.notice()
+
+    def take_in(self, record: logging.LogRecord) -> bool:
+        """Take in a record's message, for a handler, which calls `notice` then; return True.
+
+        Raises what the record raises; nothing has been taken in then.
+        """
         level = record.levelno
         severity = SEVERITY.get(level) if type(level) is int else None
-        name, severity = str(record.name), severity or severity_of(int(level))
+        severity = severity or severity_of(int(level))
         message = message_of(record) if self.recent else None
         common = self.fingerprint.text(record) if self.common else None
-        self._take(Utterance(name, severity, moment_of(record), message, common))
+        return self._take_in(record.name, severity, moment_of(record), message, common)
 
-    def add_unreadable(self) -> None:
+    def take_in_unreadable(self, error: BaseException | None) -> bool:
         """Take in a message that says that a record could not even be looked at."""
-        text = "a record that raises when it is looked at"
+        text = f"a record that raises {type(error).__name__} when it is looked at"
         recent, common = text if self.recent else None, text if self.common else None
-        self._take(Utterance("ecl_logging", "error", time.time(), recent, common))
+        return self._take_in("ecl_logging", "error", time.time(), recent, common)
 
-    def _take(self, said: Utterance) -> None:
-        self._pending.arrivals.append(said)
-        self._outbox.notice()
+    def _take_in(
+        self, name: object, severity: str, created: float, message: str | None, common: str | None
+    ) -> bool:
+        """Have a message among the arrivals; its texts must not spoil the batch that has them."""
+        message = None if message is None else tidy(message)
+        common = None if common is None else tidy(common)
+        said = Utterance(tidy(str.__str__(str(name))), severity, created, message, common)
+        arrivals = self._pending.arrivals
+        arrivals += (said,)  # no call: whoever sees an exception knows that it is not there
+        return True
 
     # --- by hand
 
@@ -167,8 +183,9 @@ class MessageLog(Kept):
         is away, the message is kept and sent later. `severity`: a level's number or name.
         Raises ValueError for another one.
         """
-        self._take(Utterance(name, severity_of(severity), time.time(), str(message), None))
-        return self._flusher.flush(STEP_SECONDS)
+        self._take_in(name, severity_of(severity), time.time(), str(message), None)
+        self.notice()
+        return self._flush_at_once(STEP_SECONDS)
 
     def log_common(
         self, name: str, message: str, severity: object = logging.INFO, timeout: float = 5
@@ -179,10 +196,11 @@ class MessageLog(Kept):
         not, a warning says so, and it is kept and sent later. Raises ValueError as `log_recent`.
         """
         message = str(message)
-        self._take(Utterance(name, severity_of(severity), time.time(), message, message))
+        self._take_in(name, severity_of(severity), time.time(), message, message)
+        self.notice()
         deadline = Deadline(timeout)
-        while not self._flusher.flush(deadline.seconds_left()):
-            if deadline.seconds_left() <= _PAUSE:
+        while not self._flush_at_once(deadline.seconds_left()):
+            if self._flusher.is_closed or deadline.seconds_left() <= _PAUSE:
                 if not self._flusher.outage.is_on:  # which would be told
                     warn(f"{self.store.shown}: no answer in {timeout:g} s; a message waits here")
                 return False

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar, cast
 
 from ecl_logging.batching import Batching
@@ -45,6 +46,14 @@ class PartsSender(NumberedSender[_Batch, Receipt], Generic[_Batch]):
         amount = taken.amount if taken is not None else 0
         return dataclasses.replace(batch, source=self.source, number=1, total=amount)
 
+    def _settled(self, batch: _Batch, reply: Receipt) -> int:
+        # So much of what was sent before it may be gone, where records had to make room.
+        return min(batch.total, self._pending.left_out)
+
+    def between_flushes(self) -> AbstractContextManager[object]:
+        """Have no flush run in the block."""
+        return self._lock
+
     def _keeper(self) -> Keeper:
         return cast(Keeper, self._store())  # as was made sure of when it was opened
 
@@ -71,6 +80,8 @@ class Outbox(Batching):
         self._period = sync_interval
         self._open()
 
+    _sender: PartsSender[Any]
+
     def _open(self) -> None:
         store = self._flusher.store
         self._sender = self._make_sender(lambda: store)
@@ -95,12 +106,16 @@ class Outbox(Batching):
 
     def set_aside(self) -> Callable[[], None]:
         """Begin anew, as if nothing had arrived; return what puts all back as it was."""
-        sender, put_back = self._sender, self._pending.set_aside()
-        self._open()
+        sender = self._sender
+        # One that has sent what it does not know the fate of would find something else under way.
+        with sender.between_flushes():
+            put_back = self._pending.set_aside()
+            self._open()
 
         def put() -> None:
-            put_back()
-            self._sender = sender
-            self._begin()
+            with self._sender.between_flushes():
+                put_back()
+                self._sender = sender
+                self._begin()
 
         return put

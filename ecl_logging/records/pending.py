@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ecl_logging.ledgers import Booked, Ledger
 from ecl_logging.locks import Interrupted, do_alone, unless_mine
@@ -61,6 +61,9 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
 
     reasons: tuple[str, ...] = REASONS
 
+    left_out = 0
+    """How much the store has not kept, by its last receipt."""
+
     def __init__(self) -> None:
         self.arrivals: deque[_Arrival] = deque()
         self.reset()
@@ -69,6 +72,9 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
         """Start with nothing, as a forked child does. Takes no lock: a new one is made."""
         self._lock = threading.RLock()
         self.arrivals.clear()
+        self._start()
+
+    def _start(self) -> None:
         self.ledger = Ledger.of(self.reasons)
         self._parts: dict[_Key, _Part] = {}
         self._size = 0
@@ -76,14 +82,19 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
         self._closed_as: str | None = None
 
     def set_aside(self) -> Callable[[], None]:
-        """Begin anew; return what puts back what is here now."""
-        self.drain()
-        before = {name: value for name, value in vars(self).items() if name in _STATE}
-        self.reset()
+        """Begin anew; return what puts back what is here now.
+
+        Whatever arrives meanwhile goes to either side; nothing is lost in between.
+        """
+        with unless_mine(self._lock):
+            self._drain()
+            before = {name: getattr(self, name) for name in _STATE}
+            self._start()
 
         def put_back() -> None:
-            self.reset()
-            vars(self).update(before)
+            with unless_mine(self._lock):
+                self._drain()
+                vars(self).update(before)
 
         return put_back
 
@@ -146,14 +157,23 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
         """The batch under way has been taken in."""
         with unless_mine(self._lock):
             taken, ledger = self._under_way, self.ledger
+            self.left_out = 0
             if taken is None:
                 return  # given up at the end, while the store was thinking
+            dropped = dict(ledger.dropped)
+            for reason, amount in self._left_out(taken, receipt).items():
+                dropped[reason] += amount
+                self.left_out += amount
+            applied = ledger.applied + taken.amount - self.left_out
+            # From here on nothing is called, so that no signal handler comes in between.
             self._under_way = None
-            ledger.applied += taken.amount
-            self._book(taken, receipt)
+            ledger.applied, ledger.dropped = applied, dropped
+            ledger.ahead += receipt.ahead
+            ledger.other += receipt.other
 
-    def _book(self, taken: Taken[_Part], receipt: Receipt) -> None:
-        """Book what a receipt says beside that."""
+    def _left_out(self, taken: Taken[_Part], receipt: Receipt) -> dict[str, int]:
+        """Return how much of it the store has not kept, by the reason for which that is dropped."""
+        raise NotImplementedError
 
     def drop_under_way(self, reason: str) -> int:
         """Give up the batch under way; return how much it had."""
@@ -184,4 +204,4 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
         return under_way + sum(part.amount for part in list(self._parts.values()))
 
 
-_STATE: Any = ("ledger", "_parts", "_size", "_under_way", "_closed_as")
+_STATE = ("ledger", "_parts", "_size", "_under_way", "_closed_as")

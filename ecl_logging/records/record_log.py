@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "RecordLog"]
 
+_LONGEST_KEY = 4096  # characters of a message
+
 
 class Event(TypedDict):
     """A kind of record in one second, as `RecordLog.get_event` returns it."""
@@ -82,7 +84,7 @@ class _Sender(PartsSender[RecordBatch]):
                 "the store's queue is full, and its oldest records go (dropped: queue_full);"
                 " does ecl-gather run?",
             )
-        return 0
+        return super()._settled(batch, reply)
 
     def tell(self) -> None:
         """Warn of what has come up. Called after the flush, with no lock held."""
@@ -144,23 +146,28 @@ class RecordLog(Kept):
     def add(self, record: logging.LogRecord) -> None:
         """Take in a record, which is sent with the next flush. Never waits, never raises."""
         try:
-            key, kind = self._key_of(record), None
-            created = moment_of(record)
-            if isinstance(key, str):
-                kind = key
-            if not self._pending.sees_again(key, created):
-                text = as_json(captured(record, self._attributes))
-                self._pending.see(Seen(key, kind or self.fingerprint.kind(record), created, text))
+            self.take_in(record)
         except Exception as error:  # noqa: BLE001 - whatever a record can be made of
-            self._add_unreadable(error)
-        self._outbox.notice()
+            self.take_in_unreadable(error)
+        self.notice()
 
-    def _add_unreadable(self, error: Exception) -> None:
+    def take_in(self, record: logging.LogRecord) -> bool:
+        """Take in a record, for a handler, which calls `notice` then; return True.
+
+        Raises what the record raises; nothing has been taken in then.
+        """
+        key, created = self._key_of(record), moment_of(record)
+        if self._pending.sees_again(key, created):
+            return True
+        kind = key if isinstance(key, str) else self.fingerprint.kind(record)
+        text = as_json(captured(record, self._attributes))
+        return self._pending.see(Seen(key, kind, created, text))
+
+    def take_in_unreadable(self, error: BaseException | None) -> bool:
         """Take in, for a record that cannot even be looked at, one that says so."""
         text = f"a record that raises {type(error).__name__} when it is looked at"
         record = logging.LogRecord("ecl_logging", logging.ERROR, __file__, 0, text, (), None)
-        kind = self.fingerprint.kind(record)
-        self._pending.see(Seen(kind, kind, record.created, as_json(captured(record))))
+        return self.take_in(record)
 
     def handle_repeats(
         self, filters: list[Any], carefully: Callable[[logging.LogRecord], bool]
@@ -177,13 +184,14 @@ class RecordLog(Kept):
         store is away, the record is kept, and sent later. Never raises.
         """
         self.add(record)
-        return self.flush(STEP_SECONDS)
+        return self._flush_at_once(STEP_SECONDS)
 
     def _key_of(self, record: logging.LogRecord) -> object:
         """By what a repeat is looked up: the place, where that decides; else the kind."""
         if self.fingerprint.by_place:
             place = (record.msg, record.lineno, record.pathname)
-            if [type(part) for part in place] == [str, int, str]:
+            is_plain = [type(part) for part in place] == [str, int, str]
+            if is_plain and len(record.msg) <= _LONGEST_KEY:  # it is kept until the next flush
                 return place
         return self.fingerprint.kind(record)
 

@@ -2,11 +2,13 @@
 
 Why there is no lock where a repeat is noted
 --------------------------------------------
-A known kind of record is looked up, its second compared, and its time appended to a list. CPython
-lets another thread run, and looks for signals, only where one of its functions is entered, where
-a loop turns, and when a call has returned. From the comparison to the end of the append there is
-none of these. So whoever closes a `Seen`, by setting `end`, has all its times: nobody can have
-seen it open, and append later. Where Python has no such lock, all goes the careful way.
+A known kind of record is looked up, its second compared, and the repeat noted in three slots.
+CPython lets another thread run, and looks for signals, only where one of its functions is
+entered, where a loop turns, and when a call has returned. From the comparison to the last of the
+slots there is none of these: no call either, after which a signal handler could raise, and before
+which a profiler is told. So whoever closes a `Seen`, by setting `end`, has all its repeats: nobody
+can have seen it open, and note one later. All of it is one line, because a tracer may run between
+two. Where Python has no such lock, all goes the careful way.
 """
 
 from __future__ import annotations
@@ -28,17 +30,28 @@ _IS_LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class Seen:
-    """A kind of record in one second, as it comes in: the first one, and the times of all."""
+    """A kind of record in one second, as it comes in: the first record, and how many."""
 
-    __slots__ = ("append", "end", "is_booked", "key", "kind", "record", "second", "start", "times")
+    __slots__ = (
+        "end",
+        "first",
+        "is_booked",
+        "key",
+        "kind",
+        "last",
+        "n",
+        "record",
+        "second",
+        "start",
+    )
 
     def __init__(self, key: object, kind: str, created: float, record: str) -> None:
         self.key = key
         self.kind = kind
         self.second = int(created)
         self.record = record  # JSON
-        self.times = [created]
-        self.append = self.times.append
+        self.n = 1
+        self.first = self.last = created
         self.start, self.end = float(self.second), self.second + 1.0
         self.is_booked = False
 
@@ -51,8 +64,7 @@ class _Repeats:
     def __init__(self, seen: Seen) -> None:
         self.kind, self.second = seen.kind, seen.second
         self.record, self.size = seen.record, len(seen.record)
-        self.first, self.last = min(seen.times), max(seen.times)
-        self.amount = len(seen.times)
+        self.first, self.last, self.amount = seen.first, seen.last, seen.n
 
     def add(self, other: _Repeats) -> None:
         earliest = self if self.first <= other.first else other
@@ -79,19 +91,26 @@ class PendingRepeats(PendingParts[Seen, tuple[str, int], _Repeats]):
         self.known.clear()
         super().reset()
 
-    def see(self, seen: Seen) -> None:
-        """Note the first of a kind in a second. On the thread that logs: takes no lock."""
-        # In this order: what can be found has arrived, and will be booked with all its times.
-        self.arrivals.append(seen)
-        if _IS_LOCKED and len(self.known) < _MOST_KNOWN:
-            self.known[seen.key] = seen
+    def see(self, seen: Seen) -> bool:
+        """Note the first of a kind in a second. On the thread that logs: takes no lock.
+
+        True, and it is noted; an exception out of a signal handler, and it is not.
+        """
+        arrivals, known = self.arrivals, self.known
+        is_kept = _IS_LOCKED and len(known) < _MOST_KNOWN
+        # In this order: what can be found has arrived, and will be booked with all its repeats.
+        # No call from here on; see above.
+        arrivals += (seen,)
+        if is_kept:
+            known[seen.key] = seen
+        return True
 
     def sees_again(self, key: object, created: float) -> bool:
         """Note a repeat of what is known; False where it is not, in this second."""
         seen = self.known.get(key)
         if seen is None:
             return False
-        if seen.start <= created < seen.end: seen.append(created); return True  # noqa: E701, E702  # fmt: skip
+        if seen.start <= created < seen.end: seen.n += 1; seen.first = created if created < seen.first else seen.first; seen.last = created if created > seen.last else seen.last; return True  # noqa: E501, E701, E702, FURB136  # fmt: skip
         return False
 
     def _take_in(self, seen: Seen) -> None:
@@ -117,9 +136,8 @@ class PendingRepeats(PendingParts[Seen, tuple[str, int], _Repeats]):
         ledger.counted += n
         seen.is_booked = True
 
-    def _book(self, taken: Taken[_Repeats], receipt: Receipt) -> None:
-        self.ledger.applied -= receipt.pushed_out
-        self.ledger.dropped["queue_full"] += receipt.pushed_out
+    def _left_out(self, taken: Taken[_Repeats], receipt: Receipt) -> dict[str, int]:
+        return {"queue_full": receipt.pushed_out}
 
 
 def handle_repeats(
@@ -137,7 +155,7 @@ def handle_repeats(
                 if type(created) is not float:
                     return carefully(record)
                 seen = known[message, line, record.pathname]
-                if seen.start <= created < seen.end: seen.append(created); return True  # noqa: E701, E702  # fmt: skip
+                if seen.start <= created < seen.end: seen.n += 1; seen.first = created if created < seen.first else seen.first; seen.last = created if created > seen.last else seen.last; return True  # noqa: E501, E701, E702, FURB136  # fmt: skip
         except Exception:  # noqa: BLE001, S110 - a kind that is new, or anything else
             pass
         return carefully(record)

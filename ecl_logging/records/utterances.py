@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from ecl_logging.stores.keeping import HOUR, OTHER_MESSAGES, Receipt, Said
 __all__ = ["PendingMessages", "Utterance", "line_of"]
 
 _MOST_IN_A_PART = 5_000  # different messages of an hour, so that a batch stays small
+_OVERHEAD = 150  # of each line and each count, in characters
 
 
 class Utterance(NamedTuple):
@@ -38,7 +39,7 @@ class _Said:
     def __init__(self, name: str, severity: str, recent: int) -> None:
         self.name, self.severity = name, severity
         self.lines: deque[tuple[float, str]] = deque(maxlen=recent)
-        self.hours: dict[int, Counter[str]] = {}
+        self.hours: dict[int, dict[str, int]] = {}
         self.amount = 0
         self.size = 0
 
@@ -47,13 +48,12 @@ class _Said:
         """As a receipt names it."""
         return f"{self.name}:{self.severity}"
 
-    def count(self, hour: int, message: str) -> None:
-        counts = self.hours.setdefault(hour, Counter())
-        if message not in counts:
-            if len(counts) >= _MOST_IN_A_PART:
-                message = OTHER_MESSAGES
-            self.size += len(message)
-        counts[message] += 1
+    def growth_by_line(self, message: str) -> int:
+        """How much more the lines take with this one, which pushes out the oldest."""
+        lines = self.lines
+        if len(lines) < (lines.maxlen or 0):
+            return len(message) + _OVERHEAD
+        return len(message) - len(lines[0][1]) if lines else 0
 
     def as_sent(self) -> Said:
         lines = tuple(line_of(*line) for line in sorted(self.lines, key=lambda line: line[0]))
@@ -81,23 +81,29 @@ class PendingMessages(PendingParts[Utterance, tuple[str, str], _Said]):
             ledger.counted += 1
             return
         key = (said.name, said.severity)
-        part = self._parts.get(key)
-        if part is None:
-            part = self._parts[key] = _Said(*key, self._recent)
-        size = part.size
+        part = self._parts.get(key) or _Said(*key, self._recent)
+        lines: tuple[tuple[float, str], ...] = ()
+        cells: dict[str, int] = {}
+        common, n, growth = "", 0, 0
         if said.message is not None:
-            part.lines.append((said.created, said.message))
-            part.size += len(said.message) if len(part.lines) < self._recent else 0
+            lines = ((said.created, said.message),)
+            growth = part.growth_by_line(said.message)
         if said.common is not None:
-            part.count(int(said.created) // HOUR * HOUR, said.common)
-        self._size += part.size - size
+            common = said.common
+            cells = part.hours.setdefault(int(said.created) // HOUR * HOUR, cells)
+            if common not in cells and len(cells) >= _MOST_IN_A_PART:
+                common = OTHER_MESSAGES
+            n = cells.get(common, 0) + 1
+            growth += len(common) + _OVERHEAD if n == 1 else 0
+        # From here on nothing is called, so that no signal handler comes in between.
+        part.lines += lines
+        cells[common] = n
+        part.size += growth
         part.amount += 1
+        self._parts[key] = part
+        self._size += growth
         ledger.counted += 1
 
-    def _book(self, taken: Taken[_Said], receipt: Receipt) -> None:
+    def _left_out(self, taken: Taken[_Said], receipt: Receipt) -> dict[str, int]:
         spoilt = sum(part.amount for part in taken.parts if part.speaker in receipt.bad)
-        for reason, amount in (("late", receipt.late), ("bad_key", spoilt)):
-            self.ledger.applied -= amount
-            self.ledger.dropped[reason] += amount
-        self.ledger.ahead += receipt.ahead
-        self.ledger.other += receipt.other
+        return {"late": receipt.late, "bad_key": spoilt}
