@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import overload
 
+from ecl_logging.counter import GroupCounter
 from ecl_logging.errors import ConfigError
 from ecl_logging.flusher import Flusher
 from ecl_logging.lifetime import watched
@@ -36,10 +37,10 @@ def capture_counts() -> Iterator[CapturedCounts]:
     """Have everything that is counted in the block go to one private memory store.
 
     So every handler, processor and EventCountLogger of the process counts there, those that were
-    made before, too, whatever store they name. It begins empty. Afterwards those go on with
-    their own stores, where nothing of the block has arrived; one that was made in the block keeps
-    the memory store. Child processes count in a memory of their own, which nobody sees. Blocks can
-    be nested, and end in the reverse order.
+    made before, too, whatever store they name; records and messages are kept there as well. It
+    begins empty. Afterwards those go on with their own stores, where nothing of the block has
+    arrived; one that was made in the block keeps the memory store. Child processes count in a
+    memory of their own, which nobody sees. Blocks can be nested, and end in the reverse order.
     """
     store = _RememberingStore()
     with contextlib.ExitStack() as stack:
@@ -91,7 +92,8 @@ class CapturedCounts:
             if flusher.store is self._store:
                 if not flusher.is_closed:
                     flusher.flush_here(_PATIENCE)
-                self._known.update(counter.name for counter in flusher.counters)
+                counters = [one for one in flusher.counters if isinstance(one, GroupCounter)]
+                self._known.update(counter.name for counter in counters)
 
 
 class _RememberingStore(MemoryStore):

@@ -25,7 +25,7 @@ from ecl_logging.records.rendering.texts import message_of
 from ecl_logging.records.severities import SEVERITY, severity_of
 from ecl_logging.records.times import moment_of
 from ecl_logging.records.utterances import PendingMessages, Utterance, line_of
-from ecl_logging.stores import open_store
+from ecl_logging.stores import open_store, standing_in
 from ecl_logging.stores.keeping import (
     MAX_MESSAGES,
     MAX_RECENT,
@@ -169,7 +169,8 @@ class MessageLog(Kept):
         """Have a message among the arrivals; its texts must not spoil the batch that has them."""
         message = None if message is None else tidy(message)
         common = None if common is None else tidy(common)
-        said = Utterance(tidy(str.__str__(str(name))), severity, created, message, common)
+        who = tidy(name if type(name) is str else str.__str__(str(name)))
+        said = Utterance(who, severity, created, message, common)
         arrivals = self._pending.arrivals
         arrivals += (said,)  # no call: whoever sees an exception knows that it is not there
         return True
@@ -210,6 +211,7 @@ class MessageLog(Kept):
 
 _logs_of_clients: weakref.WeakKeyDictionary[object, MessageLog] = weakref.WeakKeyDictionary()
 _logs_of_urls: dict[str, MessageLog] = {}
+_log_of_stand_in: MessageLog | None = None  # of a test's store, which must not be kept for others
 
 
 def log_recent(
@@ -246,6 +248,8 @@ def _log_of(conn: Any) -> MessageLog:
     """The MessageLog of a client, which the first call for it makes."""
     if isinstance(conn, MessageLog):
         return conn
+    if standing_in() is not None:
+        return _log_in(standing_in())
     if isinstance(conn, str):
         return _logs_of_urls.get(conn) or _logs_of_urls.setdefault(conn, MessageLog(conn))
     try:
@@ -257,4 +261,12 @@ def _log_of(conn: Any) -> MessageLog:
         ) from None
     if found is None:
         found = _logs_of_clients.setdefault(conn, MessageLog(open_store(conn)))
+    return found
+
+
+def _log_in(stand_in: Store | None) -> MessageLog:
+    global _log_of_stand_in  # noqa: PLW0603 - that of the test that runs
+    found = _log_of_stand_in
+    if found is None or found.store is not stand_in:
+        found = _log_of_stand_in = MessageLog(stand_in)
     return found

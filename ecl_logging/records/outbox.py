@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar, cast
 
 from ecl_logging.batching import Batching
+from ecl_logging.deadlines import Deadline
 from ecl_logging.flusher import Flusher
 from ecl_logging.locks import Interrupted
 from ecl_logging.numbered import NumberedSender, UnderWay
@@ -49,6 +50,12 @@ class PartsSender(NumberedSender[_Batch, Receipt], Generic[_Batch]):
     def _settled(self, batch: _Batch, reply: Receipt) -> int:
         # So much of what was sent before it may be gone, where records had to make room.
         return min(batch.total, self._pending.left_out)
+
+    is_set_aside = False
+    """Whether what is pending is another one's, for the time being."""
+
+    def _flush(self, deadline: Deadline) -> bool:
+        return not self.is_set_aside and super()._flush(deadline)
 
     def between_flushes(self) -> AbstractContextManager[object]:
         """Have no flush run in the block."""
@@ -109,13 +116,16 @@ class Outbox(Batching):
         sender = self._sender
         # One that has sent what it does not know the fate of would find something else under way.
         with sender.between_flushes():
+            sender.is_set_aside = True
             put_back = self._pending.set_aside()
             self._open()
 
         def put() -> None:
             with self._sender.between_flushes():
+                self._sender.is_set_aside = True
                 put_back()
                 self._sender = sender
                 self._begin()
+            sender.is_set_aside = False
 
         return put

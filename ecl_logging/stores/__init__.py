@@ -9,7 +9,7 @@ from ecl_logging.addresses import StoreAddress, choose_address, embedded_path, p
 from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.stores.protocols import Store
 
-__all__ = ["check_store", "every_store_is", "open_chosen_store", "open_store"]
+__all__ = ["check_store", "every_store_is", "open_chosen_store", "open_store", "standing_in"]
 
 _shared_memory: dict[str, Store] = {}
 _stand_in: Store | None = None
@@ -67,6 +67,11 @@ def every_store_is(store: Store) -> Iterator[None]:
         yield
     finally:
         _stand_in = before
+
+
+def standing_in() -> Store | None:
+    """The store that every one is at present, by `every_store_is`; None as a rule."""
+    return _stand_in
 
 
 def _open(address: StoreAddress, prefix: str) -> Store:
