@@ -184,7 +184,7 @@ def test_a_signal_handler_that_counts_amid_our_own_work_leaves_it_alone(handler)
 def test_a_signal_handler_that_was_not_kept_from_our_own_work_would_count_wrongly(
     handler, monkeypatch
 ):
-    for module in ("locks", "batches"):
+    for module in ("locks", "ledgers"):
         monkeypatch.setattr(f"ecl_logging.{module}.is_mine", lambda lock: False)
 
     assert counts_of(handler) != {"a": 1, "b": 1, "c": 1}

@@ -28,7 +28,6 @@ class Telemetry(TypedDict):
     applied: int
     pending: int
     dropped: dict[str, int]
-    late: int
     ahead: int
     other: int
     retries: int
@@ -88,7 +87,6 @@ class Kept(Flushed):
             "applied": ledger.applied,
             "pending": pending,
             "dropped": ledger.dropped,
-            "late": ledger.late,
             "ahead": ledger.ahead,
             "other": ledger.other,
             "retries": ledger.retries,

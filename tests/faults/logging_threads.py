@@ -35,13 +35,13 @@ class LoggingThreads:
         self._note_what_goes_carefully()
 
     def _note_what_goes_carefully(self) -> None:
-        count = self.handler._count
+        count = self.handler._take
 
         def counted(record: Any) -> None:
             self.carefully += 1
             count(record)
 
-        self.handler._count = counted
+        self.handler._take = counted
 
     def _log(self) -> None:
         noted: Seconds = Counter()

@@ -251,6 +251,13 @@ def test_after_an_answer_that_is_none_the_fate_of_a_batch_is_unknown(
 # --- a client's own retries
 
 
+def use_client(monkeypatch, store, client) -> None:
+    """Have a store ask by redis-py's client, in the place of connections of its own."""
+    connections = RetryingConnections(client, store.shown)
+    monkeypatch.setattr(store, "_connections", connections)
+    monkeypatch.setattr(store._server, "connections", connections)
+
+
 def retrying_client(proxy: Proxy) -> redis.Redis:
     """As programs have it: what is not answered is sent again, ten times."""
     retry = Retry(NoBackoff(), 10)
@@ -279,7 +286,7 @@ def test_a_client_that_sends_again_by_itself_counts_twice_and_says_nothing(
     """It takes the check and the one that knows its retries: with neither nobody hears of it."""
     with contextlib.closing(retrying_client(proxy)) as client:
         store._connections.close()
-        monkeypatch.setattr(store, "_connections", RetryingConnections(client, store.shown))
+        use_client(monkeypatch, store, client)
         program = Program(store)
         proxy.rule = nth_batch({3: Fate.LOSE_REPLY})
         logged = count_all(program, flushes=5)
@@ -293,7 +300,7 @@ def test_a_client_that_sends_again_by_itself_is_caught_by_the_check(store, proxy
     """The second line of defence holds by itself."""
     with contextlib.closing(retrying_client(proxy)) as client:
         store._connections.close()
-        monkeypatch.setattr(store, "_connections", RetryingConnections(client, store.shown))
+        use_client(monkeypatch, store, client)
         program = Program(store)
         proxy.rule = nth_batch({3: Fate.LOSE_REPLY})
 

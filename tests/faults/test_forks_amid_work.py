@@ -74,7 +74,7 @@ def test_a_child_counts_and_ends_whatever_lock_a_thread_of_its_parent_had(
 
     assert_silent(ended)
     places, statuses = zip(*(line.split() for line in ended.out.splitlines()), strict=True)
-    for module in ("batches", "sender", "definitions", "ticker"):
+    for module in ("batches", "numbered", "definitions", "ticker"):
         assert any(f"{module}.py" in place for place in places)
     assert set(statuses) == {"0"}
     programs.assert_counted(10 + 10 * len(statuses))

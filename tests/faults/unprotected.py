@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from ecl_logging.stores.redis import scripts
+from ecl_logging.stores.redis import server as redis_server
 from ecl_logging.stores.redis import store as redis_store
 from ecl_logging.stores.redis.errors import translated
 
@@ -56,7 +57,7 @@ def accept_gaps(patch: pytest.MonkeyPatch) -> None:
 
 def answer_anything(patch: pytest.MonkeyPatch) -> None:
     """Take an answer for that to a question, whatever was asked."""
-    patch.setattr(redis_store.replies, "is_answer_to", lambda *_: True)
+    patch.setattr(redis_server, "is_answer_to", lambda *_: True)
 
 
 class RetryingConnections:

@@ -17,7 +17,7 @@ import redis
 from ecl_logging.errors import ConfigError
 from ecl_logging.records import SEVERITY, MessageLog, log_common, log_recent
 from ecl_logging.records.severities import severity_of
-from ecl_logging.records.utterances import line_of
+from ecl_logging.records.utterances import PendingMessages, Utterance, line_of
 from ecl_logging.stores.keeping import SEVERITIES, Common, Hour
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Store
@@ -325,15 +325,13 @@ def test_what_is_kept_can_be_chosen(
 
 def test_what_one_batch_cannot_tell_apart_counts_as_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecl_logging.records.utterances._MOST_IN_A_PART", 2)
-    with MessageLog("memory://", fingerprint="message") as log:
-        assert log.log_common("web", "first")  # which is sent at once; the others wait together
-        for n in (1, 2, 3, 4, 1):
-            log.add(record(f"job {n}"))
-        log.flush()
+    pending = PendingMessages(recent=0)
+    for n in (1, 2, 3, 4, 1):
+        pending.arrivals.append(Utterance("web", "info", T, None, f"job {n}"))
+    pending.drain()
 
-        expected = {"first": 1, "job 1": 2, "job 2": 1, "@other": 2}
-        assert common(log.store).current.counts == expected  # type: ignore[union-attr]
-        assert log.telemetry()["other"] == 2
+    [part] = pending.freeze().parts  # type: ignore[union-attr]
+    assert part.as_sent().counts == {int(T): {"job 1": 2, "job 2": 1, "@other": 2}}
 
 
 def test_messages_whose_answer_was_lost_count_once(store: Store) -> None:

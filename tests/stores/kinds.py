@@ -69,12 +69,16 @@ class MemoryKind:
 
     def copied(self) -> tuple[_MemoryTables, bytes]:
         with self._store._kept.reading(5) as connection:
-            return self._store._tables, connection.serialize()  # tables are never changed
+            is_empty = connection.execute("PRAGMA page_count").fetchone() == (0,)
+            kept = b"" if is_empty else connection.serialize()  # which SQLite refuses for nothing
+        return self._store._tables, kept  # tables are never changed
 
     def set_back(self, copy: tuple[_MemoryTables, bytes]) -> None:
         self._store._tables, kept = copy
-        with self._store._kept._inside() as connection:
-            connection.deserialize(kept)
+        self._store._kept._connection = None
+        if kept:
+            with self._store._kept._inside() as connection:
+                connection.deserialize(kept)
 
     def buckets(self, group: str) -> Buckets:
         return {
