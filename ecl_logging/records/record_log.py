@@ -222,9 +222,9 @@ class RecordLog(Kept):
         message template; `args` is the whole record of the first one: `logging.makeLogRecord`
         makes a record of it that has its `message` and `exc_text`.
 
-        The event is acknowledged by the next call in this thread, by `close`, or by the end of the process. So
-        one that dies with an event in hand has not lost it: it is returned again, to whoever
-        asks after a minute.
+        The event is acknowledged by the next call in this thread, by `close`, or by the end of the
+        process. So one that dies with an event in hand has not lost it: it is returned again, to
+        whoever asks after a minute.
         """
         self._in_hand.let_go()
         entries = self.claim(1)
