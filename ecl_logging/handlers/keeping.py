@@ -56,7 +56,7 @@ class KeepingHandler(FastHandler):
 
         with refused_aloud():
             self.log, number = checked_together(
-                made, lambda: check_level_and_names(level, unknown, (*_LEADING, *options))
+                made, lambda: check_level_and_names(level, unknown, {*_LEADING, *options})
             )
         self._owns_log = log is None
         self._flushing = flushing_threads

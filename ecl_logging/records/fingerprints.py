@@ -192,8 +192,10 @@ def _imported(value: str, problems: Problems, path: str) -> Callable[[logging.Lo
         try:
             found = getattr(found, name)
         except AttributeError:
-            known = [one for one in _names_in(found) if not one.startswith("_")]
-            problems.add_unknown(path, f"name in {shown(value)}:", name, known[:1000])
+            if known := _functions_in(found):
+                problems.add_unknown(path, f"name in {shown(value)}:", name, known)
+            else:
+                problems.add(path, f"{shown(value)}: there is no {shown(name)}")
             problems.raise_if_any()
     if not callable(found):
         problems.add(path, f"{shown(value)} is no function from record to text")
@@ -201,9 +203,15 @@ def _imported(value: str, problems: Problems, path: str) -> Callable[[logging.Lo
     return found  # type: ignore[no-any-return]  # its callers find out what it returns
 
 
-def _names_in(thing: object) -> Iterable[str]:
+def _functions_in(thing: object) -> list[str]:
+    """Names of what a module, or a class, has of its own that can be called."""
     names = getattr(thing, "__dict__", {})
-    return names if isinstance(names, Mapping) else ()
+    home = getattr(thing, "__module__", None) or getattr(thing, "__name__", None)
+    return [
+        name
+        for name, one in (names.items() if isinstance(names, Mapping) else ())
+        if not name.startswith("_") and callable(one) and getattr(one, "__module__", home) == home
+    ]
 
 
 def _name_of(function: object) -> str:

@@ -98,6 +98,8 @@ class Gatherer:
         one has stopped. Whether store or destination failed, their outages say.
         """
         self._acknowledge()
+        with self._storing(is_all=False):
+            self._destination.open()
         if not self._claimed or elapsed() > self._claimed_until:
             # What was held for too long may have been given to others.
             self._claim()
@@ -163,20 +165,22 @@ class Gatherer:
             self._destination.tidy()
 
     @contextlib.contextmanager
-    def _storing(self) -> Iterator[None]:
+    def _storing(self, *, is_all: bool = True) -> Iterator[None]:
+        """At the destination; where it `is_all` that was to be done there, no outage is left."""
         self._storing_since = elapsed()
         try:
-            with _watched(self.of_destination):
+            with _watched(self.of_destination, ends=is_all):
                 yield
         finally:
             self._storing_since = None
 
 
 @contextlib.contextmanager
-def _watched(outage: Outage) -> Iterator[None]:
+def _watched(outage: Outage, *, ends: bool = True) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
         outage.began(error)
         raise
-    outage.ended()
+    if ends:
+        outage.ended()

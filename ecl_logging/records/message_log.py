@@ -183,9 +183,9 @@ class MessageLog(Kept):
 
         Waits for the store, for one round trip as a rule, and a few seconds at most. Where that
         is away, the message is kept and sent later. `severity`: a level's number or name.
-        Raises ValueError for another one.
+        Raises ValueError for another one, and for a name that is no text.
         """
-        self._take_in(name, severity_of(severity), time.time(), str(message), None)
+        self._take_in(_checked(name), severity_of(severity), time.time(), str(message), None)
         self.notice()
         return self._flush_at_once(STEP_SECONDS)
 
@@ -198,7 +198,7 @@ class MessageLog(Kept):
         not, a warning says so, and it is kept and sent later. Raises ValueError as `log_recent`.
         """
         message = str(message)
-        self._take_in(name, severity_of(severity), time.time(), message, message)
+        self._take_in(_checked(name), severity_of(severity), time.time(), message, message)
         self.notice()
         deadline = Deadline(timeout)
         while not self._flush_at_once(deadline.seconds_left()):
@@ -208,6 +208,12 @@ class MessageLog(Kept):
                 return False
             time.sleep(_PAUSE)
         return True
+
+
+def _checked(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise ValueError("a name is a text, such as that of a logger")
+    return name
 
 
 _logs_of_clients: weakref.WeakKeyDictionary[object, MessageLog] = weakref.WeakKeyDictionary()

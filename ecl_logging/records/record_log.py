@@ -203,8 +203,12 @@ class RecordLog(Kept):
 
         They are this caller's for `seconds`. What is not acknowledged by then is handed out
         again, as it is; so nothing is lost where a gatherer dies, and what it has stored before
-        that, the next one knows by the ID. Raises StoreError.
+        that, the next one knows by the ID. Raises StoreError; ValueError for less than one entry
+        or second.
         """
+        is_whole = isinstance(limit, int) and not isinstance(limit, bool)
+        if not is_whole or limit < 1 or not isinstance(seconds, int | float) or not seconds > 0:
+            raise ValueError("claim at least 1 entry, for more than 0 seconds")
         return self._records.claim(limit, seconds=seconds)
 
     def ack(self, entries: Iterable[Entry | str]) -> int:

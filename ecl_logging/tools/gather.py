@@ -231,11 +231,15 @@ class _Gathering:
         return self._status()
 
     def sum_up(self) -> None:
-        """Tell what was moved, and what was lost before."""
+        """Tell what was moved, what is left, and what was lost before."""
         moved = self._gatherer.moved
+        if self._error is not None and not moved.entries:
+            return  # which says enough
         text = f"moved {moved.records} records in {moved.entries} entries to {self._gatherer.to}"
         if moved.refused:
             text += f"; {moved.refused} of these entries were refused and set aside"
+        if self._is_once and self._error is None and self._waiting and self._waiting.entries:
+            text += f"; {self._waiting.entries} entries are left, which others have claimed"
         if self._waiting is not None and self._waiting.pushed_out:
             text += f"; {self._waiting.pushed_out} records were ever pushed out of the queue"
         say(_NAME, text)

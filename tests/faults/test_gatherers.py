@@ -73,6 +73,13 @@ def start_gatherer(programs: Programs, postgres: PostgresServer, *options: str) 
     )
 
 
+def all_noted_in(postgres: PostgresServer) -> bool:
+    """Whether the gatherer has noted there what it has acknowledged, which it does when idle."""
+    with postgres.connect() as connection:
+        left = connection.execute("SELECT count(*) FROM ecl_gathered WHERE NOT acknowledged")
+        return left.fetchone() == (0,)
+
+
 def put(writer: Writer) -> None:
     for _ in range(5):
         writer.put()
@@ -136,6 +143,7 @@ def test_a_gatherer_ends_where_the_database_hangs_and_what_it_held_is_counted_on
     put(writer)
     gatherer = start_gatherer(programs, own_postgres, "--pause", "0.05")
     wait_until(lambda: writer.waiting().entries == 0)
+    wait_until(lambda: all_noted_in(own_postgres))  # from here on it asks the database nothing
     own_postgres.pause()
     put(writer)
     wait_until(lambda: writer.waiting().claimed > 0)

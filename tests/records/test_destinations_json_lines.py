@@ -113,11 +113,22 @@ def test_the_last_ten_thousand_ids_are_known(lines, path, monkeypatch):
     assert ids(path) == [f"id-{number}" for number in (0, 1, 2, 3, 4, 0, 1)]
 
 
-def test_lines_of_others_are_left_alone(lines, path):
-    path.write_text('{"mine": 1}\nnot json\n\n')
-    lines.store([entry()])
+@pytest.mark.parametrize("content", ['{"mine": 1}\nlast line', "a: b\n", "no end of a line", "\n"])
+def test_a_file_of_others_is_left_alone(lines, path, content):
+    path.write_text(content)
+    for step in (lines.open, lambda: lines.store([entry()])):
+        with pytest.raises(StoreError, match="has other lines than ours"):
+            step()
 
-    assert path.read_text().startswith('{"mine": 1}\nnot json\n\n{"id": "id-1"')
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize("torn", ["", "{", '{"id', '{"id": "id-0", "kin'])
+def test_a_torn_first_line_of_ours_is_cut_off(lines, path, torn):
+    path.write_text(torn)
+    lines.store([entry(1)])
+
+    assert ids(path) == ["id-1"]
 
 
 def test_a_second_gatherer_is_told(lines, path):

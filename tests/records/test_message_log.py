@@ -212,6 +212,12 @@ def test_what_is_no_connection_is_refused(conn: object) -> None:
         log_common(conn, "web", "message")
 
 
+@pytest.mark.parametrize("name", [None, "", 1])
+def test_a_name_is_a_text(name: Any) -> None:
+    with pytest.raises(ValueError, match="a name is a text"):
+        log_recent("memory://", name, "message")
+
+
 @pytest.mark.parametrize("level", ["loud", "", None, 1.5, True, []])
 def test_another_severity_is_refused(level: object) -> None:
     with pytest.raises(ValueError, match="debug, info, warning, error, critical"):

@@ -266,6 +266,14 @@ def test_a_program_that_ends_well_has_acknowledged_what_it_had(
     assert waiting.entries == left
 
 
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [(0, 1), (-1, 1), ("x", 1), (True, 1), (1, 0), (1, -1)]
+)
+def test_a_claim_is_of_something_for_some_time(log: RecordLog, limit: Any, seconds: Any) -> None:
+    with pytest.raises(ValueError, match="claim at least 1 entry"):
+        log.claim(limit, seconds=seconds)
+
+
 # --- once
 
 

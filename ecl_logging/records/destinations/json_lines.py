@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.problems import printable
@@ -24,6 +24,7 @@ __all__ = ["JsonLines", "PrintedLines", "line_of"]
 
 _KNOWN_IDS = 20 * AT_ONCE  # of the file's last lines; at most AT_ONCE were not acknowledged
 _BLOCK = 2**20
+_BEGIN = b'{"id": "'  # of each line
 _ID = re.compile(rb'\{"id": ("(?:[^"\\]|\\.)*")')  # as `line_of` begins one
 
 # What an administrator can put right while the entries wait.
@@ -62,23 +63,36 @@ class JsonLines:
         self._file: int | None = None
         self._ids: deque[str] = deque(maxlen=_KNOWN_IDS)
 
+    def open(self) -> None:
+        """Have the file, its lock and its last IDs. Raises StoreUnavailable, StoreError.
+
+        StoreError also where what is in the file was written by somebody else.
+        """
+        with self._errors_told():
+            self._open_where_it_is()
+
     def store(self, entries: Sequence[Entry], **more: object) -> Stored:
         """Append what the file does not have. Raises StoreUnavailable, StoreError.
 
         `more` is what the lines have besides.
         """
-        try:
+        with self._errors_told():
             self._open_where_it_is()
             known = set(self._ids)
             new = {one.id: one for one in entries if one.id not in known}
             if new:
                 self._append(b"".join(line_of(one, **more).encode() for one in new.values()))
                 self._ids.extend(new)
+        return Stored()
+
+    @contextlib.contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self.close()  # what is in the file is looked at when it is opened again
             kind = StoreUnavailable if error.errno in _PASSING else StoreError
             raise kind(f"{self.shown}: {error.strerror}") from None
-        return Stored()
 
     def acknowledged(self, ids: Sequence[str]) -> None:
         """Nothing is to be done: IDs go out of mind by themselves."""
@@ -102,6 +116,9 @@ class JsonLines:
         file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY, 0o666)
         self._file = file
         self._lock(file)
+        if not _is_ours(file):
+            self.close()
+            raise StoreError(f"{self.shown}: the file has other lines than ours; name another")
         _cut_torn_line(file)
         self._ids.extend(reversed(list(_last_ids(file, _KNOWN_IDS))))
         if is_new:
@@ -137,6 +154,13 @@ def _write_whole(file: int, lines: bytes) -> None:
     rest = memoryview(lines)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+def _is_ours(file: int) -> bool:
+    """Whether the file begins as we begin one: it is empty, or its first line is ours, or torn."""
+    os.lseek(file, 0, os.SEEK_SET)
+    begin = os.read(file, len(_BEGIN))
+    return _BEGIN.startswith(begin)
 
 
 def _cut_torn_line(file: int) -> None:
@@ -195,6 +219,9 @@ class PrintedLines:
     """The lines on stdout. What was printed and not acknowledged is printed again."""
 
     shown = "stdout"
+
+    def open(self) -> None:
+        """It is there."""
 
     def store(self, entries: Sequence[Entry]) -> Stored:
         """Print the entries. Raises StoreUnavailable, StoreError, BrokenPipeError."""

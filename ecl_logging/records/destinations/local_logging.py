@@ -45,10 +45,14 @@ class LocalLogging:
         self._config: dict[str, Any] = {"version": 1, **read, "disable_existing_loggers": False}
         self._applied: contextlib.ExitStack | None = None
 
-    def store(self, entries: Sequence[Entry]) -> Stored:
-        """Have the records handled. Raises ConfigError where the file cannot be applied."""
+    def open(self) -> None:
+        """Apply the file. Raises ConfigError where that cannot be."""
         if self._applied is None:
             self._apply()
+
+    def store(self, entries: Sequence[Entry]) -> Stored:
+        """Have the records handled. Raises ConfigError where the file cannot be applied."""
+        self.open()
         refused = []
         for entry in entries:
             try:

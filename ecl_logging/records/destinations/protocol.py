@@ -37,6 +37,12 @@ class Destination(Protocol):
     def shown(self) -> str:
         """How messages name it: secrets masked."""
 
+    def open(self) -> None:
+        """Be ready to store: there, reached, and nobody else's. May be called at any time.
+
+        Nothing is claimed before that, which would wait for nothing, out of others' reach.
+        """
+
     def store(self, entries: Sequence[Entry]) -> Stored:
         """Have these entries where the end of a process does not lose them.
 

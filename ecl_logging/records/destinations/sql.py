@@ -56,6 +56,11 @@ class SqlDestination:
         self._acknowledged: set[str] = set()  # and not noted in the database
         self._next_tidy = 0.0
 
+    def open(self) -> None:
+        """Have the tables. Raises StoreUnavailable, StoreError."""
+        if not self._is_ready:
+            self._in_transaction(lambda _: None)
+
     def store(self, entries: Sequence[Entry]) -> Stored:
         """Store what the database does not have. Raises StoreUnavailable, StoreError."""
         try:
