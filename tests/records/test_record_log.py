@@ -25,6 +25,7 @@ from tests.conftest import Clock
 from tests.faults.programs import ALLOW_FORK, Programs
 from tests.handlers.at_random import at_random
 from tests.records.conftest import Losing
+from tests.waiting import wait_until
 
 T = 1_800_000_000.0
 
@@ -371,6 +372,7 @@ def test_what_a_store_has_forgotten_is_told(clock: Clock, warnings_told: list[st
     telemetry = log.telemetry()
     assert (telemetry["counted"], telemetry["applied"]) == (3, 1)
     assert telemetry["dropped"]["server_forgot"] == 2
+    wait_until(lambda: warnings_told)  # the answer comes before what there is to tell
     assert warnings_told == ["records: the store has lost 2 records that it had confirmed"]
 
 
@@ -390,6 +392,7 @@ def test_beyond_its_bounds_the_oldest_leave_the_queue_and_are_counted(
     assert telemetry["dropped"]["queue_full"] == 4
     assert (telemetry["counted"], telemetry["applied"], telemetry["pending"]) == (10, 6, 0)
     assert [event["time"] for event in log] == [T + 2, T + 3, T + 4]
+    wait_until(lambda: warnings_told)  # the answer comes before what there is to tell
     [warning] = warnings_told
     assert "queue is full" in warning
 
