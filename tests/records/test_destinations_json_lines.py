@@ -16,6 +16,8 @@ from ecl_logging.records.destinations import json_lines, open_destination
 from ecl_logging.records.destinations.json_lines import JsonLines
 from tests.records.gathered_entries import entry
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -14,6 +14,8 @@ from ecl_logging.records.destinations.local_logging import LocalLogging
 from ecl_logging.stores import open_store
 from tests.records.gathered_entries import entry
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 
 class Kept(logging.Handler):
     """Keeps records, for the test."""

@@ -24,6 +24,8 @@ from tests.canary import CANARY
 from tests.postgres_servers import PostgresServer
 from tests.records.gathered_entries import SECOND, entry
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 
 class Database:
     """A database, and a look into it."""

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from ecl_logging.records.masks import CHARACTERS, MARKS, mask
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 # Whatever a rule begins, ends or looks at, next to each other in any order.
 PARTS = [
     *"ab1-_/\\'\"`()[]{}<>=:.,@ \t\n?%+!#~é²٣…$",

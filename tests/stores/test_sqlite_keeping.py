@@ -31,6 +31,8 @@ from tests.conftest import wait_until
 from tests.stores.programs import NOW, REQUESTS, Program, cells, fork, status_of
 from tests.stores.saying import CART, MessageProgram, RecordProgram, hours, line, said, seen
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 

@@ -28,6 +28,8 @@ from tests.conftest import Clock
 from tests.faults.programs import Programs
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 ONCE = ("--once", "--to", "records.jsonl")
 
 

@@ -17,6 +17,8 @@ from tests.saying import Program, messages_in
 from tests.stores.saying import line
 from tests.tools.conftest import NOON
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 ROOT = Path(__file__).parents[2]
 
 # --- the newest lines

@@ -13,6 +13,8 @@ from ecl_logging.tools.top import main as ecl_top
 from tests.saying import Program
 from tests.tools.conftest import NOON
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 ELEVEN, TEN = NOON - 3600, NOON - 7200
 
 

@@ -18,6 +18,8 @@ from ecl_logging.tools.top_table import picture
 from tests.saying import Program
 from tests.tools.conftest import NOON
 
+pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
+
 ELEVEN = NOON - 3600
 
 
