@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import wait_until
+from tests.faults.held_locks import forking_amid_locks
 from tests.faults.programs import ALLOW_FORK, Programs, assert_silent
 from tests.faults.proxy import Fate, proxy_to
 
@@ -22,55 +23,20 @@ def programs(programs_anywhere: Programs) -> Programs:
     return programs_anywhere
 
 
-# All locks that the library has made when the fork comes, one after the other. A child that hangs
-# is ended by its alarm.
+# The locks are those that the library has made up to here.
 LOCKED = f"""
-import os, signal, sys, threading
-new_lock, locks = threading.RLock, []
-
-def noting():
-    lock, caller = new_lock(), sys._getframe(1)
-    if "ecl_logging" in caller.f_code.co_filename:
-        locks.append((f"{{caller.f_code.co_filename}}:{{caller.f_lineno}}", lock))
-    return lock
-
-threading.RLock = noting
 from ecl_logging.counter import GroupCounter
 {START}
 configure(sync_interval=30)
 log_records(10)
 event_count_logger().flush()
-
-def hold(lock):
-    with lock:
-        held.set()
-        may_let_go.wait()
-
-def status_of_child():
-    child = os.fork()
-    if child == 0:
-        signal.alarm(SECONDS)
-        log_records(10)
-        sys.exit(0)
-    return os.waitpid(child, 0)[1]
-
-for place, lock in list(locks):
-    held, may_let_go = threading.Event(), threading.Event()
-    holder = threading.Thread(target=hold, args=(lock,))
-    holder.start()
-    held.wait()
-    try:
-        print(place, status_of_child(), flush=True)
-    finally:
-        may_let_go.set()
-        holder.join()
 """
 
 
 def test_a_child_counts_and_ends_whatever_lock_a_thread_of_its_parent_had(
     programs: Programs,
 ) -> None:
-    ended = programs.run_forking(LOCKED.replace("SECONDS", "10"), seconds=120)
+    ended = programs.run_forking(forking_amid_locks(LOCKED, seconds=10), seconds=120)
 
     assert_silent(ended)
     places, statuses = zip(*(line.split() for line in ended.out.splitlines()), strict=True)
@@ -99,7 +65,7 @@ from ecl_logging.counter import GroupCounter
 @pytest.mark.fault("D4", control=True)
 def test_a_child_that_kept_its_parents_locks_would_hang(programs: Programs) -> None:
     source = LOCKED.replace("from ecl_logging.counter import GroupCounter\n", KEPT_LOCKS)
-    ended = programs.run_forking(source.replace("SECONDS", "2"), seconds=60)
+    ended = programs.run_forking(forking_amid_locks(source, seconds=2), seconds=60)
 
     told = [line.split() for line in ended.out.splitlines()]
     hung = {place for place, status in told if status != "0"}

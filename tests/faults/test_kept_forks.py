@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.held_locks import forking_amid_locks
 from tests.faults.kept import assert_kept
 from tests.faults.programs import Programs, assert_silent
 
@@ -123,51 +124,17 @@ def test_processes_of_multiprocessing_keep_what_they_log(programs: Programs) -> 
 
 
 LOCKED = f"""
-import os, signal, sys, threading
-new_lock, locks = threading.RLock, []
-
-def noting():
-    lock, caller = new_lock(), sys._getframe(1)
-    if "ecl_logging" in caller.f_code.co_filename:
-        locks.append((f"{{caller.f_code.co_filename}}:{{caller.f_lineno}}", lock))
-    return lock
-
-threading.RLock = noting
 {START}
 configure(sync_interval=30)
 log_records(10)
 flush()
-
-def hold(lock):
-    with lock:
-        held.set()
-        may_let_go.wait()
-
-def status_of_child():
-    child = os.fork()
-    if child == 0:
-        signal.alarm(10)
-        log_records(10)
-        sys.exit(0)
-    return os.waitpid(child, 0)[1]
-
-for place, lock in list(locks):
-    held, may_let_go = threading.Event(), threading.Event()
-    holder = threading.Thread(target=hold, args=(lock,))
-    holder.start()
-    held.wait()
-    try:
-        print(place, status_of_child(), flush=True)
-    finally:
-        may_let_go.set()
-        holder.join()
 """
 
 
 def test_a_child_keeps_and_ends_whatever_lock_a_thread_of_its_parent_had(
     programs: Programs,
 ) -> None:
-    ended = programs.run_forking(LOCKED, seconds=60)
+    ended = programs.run_forking(forking_amid_locks(LOCKED, seconds=10), seconds=60)
 
     assert_silent(ended)
     places, statuses = zip(*(line.split() for line in ended.out.splitlines()), strict=True)
