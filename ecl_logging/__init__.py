@@ -11,6 +11,7 @@ from ecl_logging.lazy_names import loader_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ecl_logging.distributions import Distribution
     from ecl_logging.errors import ConfigError, EclError, StoreError, StoreUnavailable
     from ecl_logging.groups import DummyEventGroup, EventCountLogger, EventGroup
     from ecl_logging.handlers import count_logs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "Distribution",
     "DummyEventGroup",
     "EclError",
     "EventCountLogger",
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 
 _MODULE_OF = {
     "ConfigError": "errors",
+    "Distribution": "distributions",
     "DummyEventGroup": "groups",
     "EclError": "errors",
     "EventCountLogger": "groups",

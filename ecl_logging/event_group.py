@@ -152,9 +152,7 @@ class EventGroup:
     def _read(self, interval: str, ages: Sequence[int]) -> list[tuple[int, dict[str, int]]]:
         definition = self._definition()
         found = find_interval(interval, definition.intervals, self.name)
-        views = read_views(
-            self._flusher.store, self.name, found, declared=definition.events, ages=ages
-        )
+        views = read_views(self._flusher.store, definition, found, ages)
         return [(view.start, view.counts) for view in views]
 
     def _definition(self) -> Definition:

@@ -77,7 +77,7 @@ class CapturedCounts:
         are not there. Raises ConfigError for a group that no program in this process has.
         """
         self.take_all()
-        totals = self._store.totals()
+        totals = self._store.counted()
         if group is None:
             return totals
         if group not in self._known:
@@ -112,7 +112,7 @@ class _RememberingStore(MemoryStore):
                 self._totals.setdefault(batch.group, Counter()).update(events)
         return reply
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def counted(self) -> dict[str, dict[str, int]]:
         with self._remembering:
             return {group: dict(sorted(counts.items())) for group, counts in self._totals.items()}
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from ecl_logging.distributions import Distribution, distributions_in
 from ecl_logging.intervals import Interval
-from ecl_logging.stores.protocols import Bucket, Store
+from ecl_logging.measures import is_of_a_measure
+from ecl_logging.stores.protocols import Bucket, Definition, Store
 
-__all__ = ["CURRENT", "LAST", "View", "read_views"]
+__all__ = ["CURRENT", "LAST", "View", "read_views", "view_of"]
 
 CURRENT, LAST = 0, 1  # ages of buckets
 
@@ -25,22 +27,27 @@ class View:
     start: int
     counts: dict[str, int]  # declared IDs also at zero; sorted by ID where they are not many
     own: dict[str, int]  # `@` cells: late, other, invalid
+    measures: dict[str, Distribution] = field(default_factory=dict)  # sorted by name
 
     def in_order(self) -> View:
         """Return it sorted by ID, however many there are."""
         counts = self.counts
-        return self if len(counts) <= _MANY else View(self.start, _sorted(counts), self.own)
+        if len(counts) <= _MANY:
+            return self
+        return replace(self, counts=_sorted(counts))
 
 
 def read_views(
-    store: Store, group: str, interval: Interval, *, declared: Collection[str], ages: Sequence[int]
+    store: Store, definition: Definition, interval: Interval, ages: Sequence[int]
 ) -> list[View]:
     """Return the buckets of these ages as they are shown. Raises StoreError."""
-    ids = frozenset(declared)
-    return [_view(bucket, ids) for bucket in store.read(group, interval, ages)]
+    buckets = store.read(definition.group, interval, ages)
+    return [view_of(bucket, definition) for bucket in buckets]
 
 
-def _view(bucket: Bucket, declared: frozenset[str]) -> View:
+def view_of(bucket: Bucket, definition: Definition) -> View:
+    """Return a bucket as it is shown."""
+    declared = definition.events
     cells = dict(bucket.cells)
     if len(cells) > _MANY:
         counts = cells | dict.fromkeys(declared.difference(cells), 0)
@@ -49,7 +56,9 @@ def _view(bucket: Bucket, declared: frozenset[str]) -> View:
         counts = _sorted(dict.fromkeys(_in_order(declared), 0) | cells)
         ids = list(counts)
         own = ids[bisect_left(ids, "@") : bisect_left(ids, "A")]  # they stand together
-    return View(bucket.start, counts, {cell: counts.pop(cell) for cell in own})
+    notes = {cell: counts.pop(cell) for cell in own}
+    measured = {cell: notes.pop(cell) for cell in own if is_of_a_measure(cell)}
+    return View(bucket.start, counts, notes, distributions_in(measured, definition.measures))
 
 
 @lru_cache(maxsize=16)

@@ -19,6 +19,7 @@ from ecl_logging.stores.protocols import (
     Reply,
     Source,
     Store,
+    Totals,
 )
 
 
@@ -77,6 +78,18 @@ class FlakyStore:
     def rotate(self, group: str) -> list[Finished]:
         self._reach()
         return self.inner.rotate(group)
+
+    def totals(self, group: str) -> Totals | None:
+        self._reach()
+        return self.inner.totals(group)
+
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        self._reach()
+        return self.inner.marks(group, reader)
+
+    def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
+        self._reach()
+        self.inner.mark(group, reader, interval, start)
 
     def advice(self, **options: Any) -> str | None:
         self._reach()

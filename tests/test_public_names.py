@@ -31,6 +31,8 @@ LAYERS = [
         "intervals",
         "templates",
         "event_ids",
+        "measures",
+        "distributions",
         "redis_settings",
         "redis_addresses",
         "addresses",
@@ -57,7 +59,9 @@ LAYERS = [
     ["kinds"],
     ["record_counter"],
     ["records"],
-    ["handlers", "filters", "processors", "testing", "pytest_plugin", "tools"],
+    ["handlers", "filters", "processors", "testing", "pytest_plugin"],
+    ["exporters", "web"],
+    ["tools"],
 ]
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 

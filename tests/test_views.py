@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from ecl_logging.distributions import Distribution
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.views import CURRENT, LAST, View, read_views
 from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program
@@ -15,7 +18,8 @@ def store(clock):
 
 
 def views(store, *ages: int, interval=FIVE_SECONDS, declared=("req1",)) -> list[View]:
-    return read_views(store, "requests", interval, declared=declared, ages=ages)
+    definition = dataclasses.replace(REQUESTS, events=frozenset(declared))
+    return read_views(store, definition, interval, ages)
 
 
 def test_declared_ids_are_shown_at_zero_where_nothing_was_counted(store):
@@ -74,7 +78,8 @@ def test_what_was_read_is_the_readers_own(store):
 
 
 def test_a_group_that_the_store_does_not_know_shows_what_is_declared(store):
-    unheard_of = read_views(store, "unheard-of", FIVE_SECONDS, declared=("x",), ages=[CURRENT])
+    definition = dataclasses.replace(REQUESTS, group="unheard-of", events=frozenset({"x"}))
+    unheard_of = read_views(store, definition, FIVE_SECONDS, [CURRENT])
 
     assert unheard_of == [View(NOW, {"x": 0}, {})]
 
@@ -83,3 +88,20 @@ def test_an_empty_id_that_somebody_else_wrote_is_shown(store):
     store._tables.add("requests", [("5s", NOW, {"": 3})])
 
     assert views(store, CURRENT) == [View(NOW, {"": 3, "req1": 0}, {})]
+
+
+def test_measures_stand_apart_from_counts_and_own_cells(store):
+    Program(store).send({"req1": 2, "@invalid": 4, "@+31:latency": 3, "@=0:latency": 6})
+
+    (view,) = views(store, CURRENT)
+
+    assert (view.counts, view.own) == ({"req1": 2}, {"@invalid": 4})
+    assert view.measures == {"latency": Distribution({(1, 31): 3}, {0: 6})}
+
+
+def test_declared_measures_are_there_without_a_value(store):
+    definition = dataclasses.replace(REQUESTS, measures=frozenset({"latency"}))
+
+    (view,) = read_views(store, definition, FIVE_SECONDS, [CURRENT])
+
+    assert view.measures == {"latency": Distribution()}

@@ -19,6 +19,7 @@ from ecl_logging.stores.protocols import (
     Finished,
     Reply,
     Source,
+    Totals,
 )
 from ecl_logging.stores.sql.in_memory import InMemory
 
@@ -101,6 +102,15 @@ class _MemoryTables:
     def save_rotated(self, group: str, interval: str, start: int) -> None:
         self._rotated[group, interval] = start
 
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        end = f" {reader}"
+        places = ((name, text) for name, text in self._rotated if name == group)
+        return {
+            text.removesuffix(end): self._rotated[group, text]
+            for _, text in places
+            if text.endswith(end)
+        }
+
     def pruned(self, group: str) -> float:
         return self._pruned.get(group, 0.0)
 
@@ -180,6 +190,18 @@ class MemoryStore:
 
     def rotate(self, group: str) -> list[Finished]:
         return self._write(lambda tables: steps.rotate(tables, group, now=self._clock()))
+
+    def totals(self, group: str) -> Totals | None:
+        known = steps.totals_of(self._tables.bucket(group, *steps.TOTALS))
+        if known is not None:
+            return known
+        return self._write(lambda tables: steps.begin_totals(tables, group, now=self._clock()))
+
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        return self._tables.marks(group, reader)
+
+    def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
+        self._write(lambda tables: steps.mark(tables, group, reader, interval, start))
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         return None

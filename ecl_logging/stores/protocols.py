@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ecl_logging.intervals import Interval
+from ecl_logging.measures import holds_values
 from ecl_logging.settings import MAX_HISTORY
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "Reply",
     "Source",
     "Store",
+    "Totals",
     "as_defined",
     "events_in",
+    "is_note",
     "question",
 ]
 
@@ -72,9 +75,14 @@ DUPLICATE = "duplicate"  # applied before; the reply is the one given then
 GAP = "gap"  # batches before this one are missing; nothing was written
 
 
+def is_note(cell: str) -> bool:
+    """Whether a cell stands for no events: `@invalid`, `@late`, and a digit of a measure's sum."""
+    return cell[0] == "@" and cell != OTHER and not holds_values(cell)
+
+
 def events_in(counts: Mapping[str, int]) -> int:
-    """How many events these cells stand for: all but notes such as `@invalid`."""
-    notes = [cell for cell in counts if cell[0] == "@" and cell != OTHER]
+    """How many events these cells stand for, a value of a measure being one, too."""
+    notes = [cell for cell in counts if cell[0] == "@" and is_note(cell)]
     return sum(counts.values()) - sum(map(counts.__getitem__, notes))
 
 
@@ -116,7 +124,7 @@ class Batch:
     version: int  # of the definition by which it was cut
     start: int  # of its stretch, in Unix seconds
     intervals: tuple[Interval, ...]  # to count it in: its stretch lies in one bucket of each
-    counts: Mapping[str, int]  # event ID, `@other` or `@invalid` -> how often
+    counts: Mapping[str, int]  # event ID, `@other`, `@invalid`, or a measure's cell -> how often
     token: str = ""  # 64 random bits as hexadecimal digits: tells it from one of a copied source
 
 
@@ -170,6 +178,14 @@ class Finished:
 
     interval: Interval
     start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What was counted in a group since a time, whichever buckets it is in."""
+
+    since: int  # Unix time by the store's clock
+    cells: Mapping[str, int] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -238,6 +254,24 @@ class Store(Protocol):
         Each is returned to one caller only, however many there are, in all processes; where
         the reply to it is lost, to nobody.
         """
+
+    def totals(self, group: str) -> Totals | None:
+        """All that was counted in the group since this was asked first; only ever more.
+
+        From the first call on, which finds nothing counted, each batch is added to the totals in
+        the same step in which it is counted, whatever becomes of buckets later. Late events are
+        there under their own IDs; undeclared ones beyond `max_events` under `@other`. None for a
+        group that was never defined. The first call writes; the others only read.
+        """
+
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        """How far a reader has come in the group: interval's text -> start of its last bucket.
+
+        `reader`: a name of printable characters without blanks, such as `push:graphite:2003:ecl`.
+        """
+
+    def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
+        """Remember that a reader has come to this bucket. One that is marked later stays."""
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         """What puts counts at risk in this place, if anything; asked before the first batch.

@@ -11,6 +11,7 @@ meanwhile all other processes wait for the file.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ from ecl_logging.stores.protocols import (
     APPLIED,
     DUPLICATE,
     GAP,
+    INVALID,
     LATE,
     MAX_BAD_CELLS,
     MAX_CELL,
@@ -32,11 +34,28 @@ from ecl_logging.stores.protocols import (
     Finished,
     Reply,
     Source,
+    Totals,
     events_in,
 )
 
-__all__ = ["Addition", "Tables", "apply", "changed", "define", "rotate", "united"]
+__all__ = [
+    "Addition",
+    "Tables",
+    "apply",
+    "begin_totals",
+    "changed",
+    "define",
+    "mark",
+    "rotate",
+    "totals_of",
+    "united",
+]
 
+TOTALS = "@totals", 0
+"""Where totals are, among the buckets: no interval has this name."""
+
+SINCE = "@since"
+"""The cell of the totals that says when they began."""
 
 Addition = tuple[str, int, Mapping[str, int]]
 """An interval's text, the start of a bucket, and what is added to its cells."""
@@ -63,6 +82,7 @@ class Tables(Protocol):
     def stored_intervals(self, group: str) -> Iterable[str]: ...
     def rotated(self, group: str, interval: str) -> int | None: ...
     def save_rotated(self, group: str, interval: str, start: int) -> None: ...
+    def marks(self, group: str, reader: str) -> dict[str, int]: ...
     def pruned(self, group: str) -> float: ...
     def prune_sources(self, group: str, *, now: float, silent_since: float) -> None: ...
 
@@ -152,18 +172,21 @@ class _Additions:
         self._bad: list[str] = []
         self._taken: set[str] = set()
         places = [self._place(interval) for interval in batch.intervals]
-        buckets = [(place.interval.text, place.start) for place in places]
-        found = tables.cells(batch.group, buckets, (*batch.counts, LATE, OTHER))
+        buckets = [*((place.interval.text, place.start) for place in places), TOTALS]
+        *found, totals = tables.cells(batch.group, buckets, (*batch.counts, LATE, OTHER))
         for place, existing in zip(places, found, strict=True):
             self._plan(place, existing)
+        if totals is not None:
+            self._additions.append((*TOTALS, self._added_to_totals(totals)))
 
     def _place(self, interval: Interval) -> _Place:
         start = interval.start_of(self._batch.start)
         current = interval.start_of(int(self._now))
         cells: Mapping[str, int] = self._batch.counts
         if start < current - self._definition.history * interval.seconds:
-            notes = {cell: n for cell, n in cells.items() if cell[0] == "@" and cell != OTHER}
-            start, cells = current, {LATE: events_in(cells), **notes}
+            # A measure's values are late events, too; its sum would be one of other values.
+            invalid = {INVALID: cells[INVALID]} if INVALID in cells else {}
+            start, cells = current, {LATE: events_in(cells), **invalid}
         elif start > self._now + AHEAD_SECONDS:
             self._ahead = True
             start = current
@@ -178,16 +201,29 @@ class _Additions:
             self._taken.update(self._batch.counts)
         self._additions.append((place.interval.text, place.start, additions))
 
+    def _added_to_totals(self, existing: Mapping[str, object]) -> dict[str, int]:
+        """Return what is added to the totals, of which no reply tells: who asks for them sees."""
+        counts = self._batch.counts
+        beyond_cap = self._beyond_cap(*TOTALS, counts, existing)
+        additions: Counter[str] = Counter()
+        for event_id, n in counts.items():
+            cell = OTHER if event_id in beyond_cap else event_id
+            value = existing.get(cell, 0)
+            if isinstance(value, int) and abs(value + additions[cell] + n) <= MAX_CELL:
+                additions[cell] += n
+        return additions
+
     def _checked(self, place: _Place, existing: Mapping[str, object]) -> dict[str, int]:
         """Return the cells as they can be added: capped, and without those that are spoilt."""
-        beyond_cap = self._beyond_cap(place, existing)
+        text, start, cells = place.interval.text, place.start, place.cells
+        beyond_cap = self._beyond_cap(text, start, cells, existing)
         additions: dict[str, int] = {}
-        for event_id, n in place.cells.items():
+        for event_id, n in cells.items():
             cell = OTHER if event_id in beyond_cap else event_id
             value = existing.get(cell, 0)
             sum_so_far = additions.get(cell, 0) + n
-            if not isinstance(value, int) or value + sum_so_far > MAX_CELL:
-                self._bad.append(f"{place.interval.text} {cell}")
+            if not isinstance(value, int) or abs(value + sum_so_far) > MAX_CELL:
+                self._bad.append(f"{text} {cell}")
                 continue
             if n:
                 additions[cell] = sum_so_far
@@ -196,15 +232,17 @@ class _Additions:
                 self._other.add(event_id)
         return additions
 
-    def _beyond_cap(self, place: _Place, existing: Mapping[str, object]) -> set[str]:
+    def _beyond_cap(
+        self, text: str, start: int, cells: Iterable[str], existing: Mapping[str, object]
+    ) -> set[str]:
         undeclared = [
             cell
-            for cell in place.cells
+            for cell in cells
             if cell not in existing and cell[0] != "@" and cell not in self._definition.events
         ]
         if not undeclared:
             return set()
-        present = self._tables.count_undeclared(self._batch.group, place.interval.text, place.start)
+        present = self._tables.count_undeclared(self._batch.group, text, start)
         return set(undeclared[max(0, self._definition.max_events - present) :])
 
     def reply(self) -> Reply:
@@ -250,6 +288,31 @@ def _prune(tables: Tables, definition: Definition, now: float) -> None:
         except ValueError:
             continue  # somebody else's row
         tables.drop_before(group, text, _oldest(interval, definition, now))
+
+
+def totals_of(cells: Mapping[str, int]) -> Totals | None:
+    """Return the totals that a group's cells at TOTALS are; None where nobody has asked yet."""
+    since = cells.get(SINCE)
+    if since is None:
+        return None
+    return Totals(since, {cell: n for cell, n in cells.items() if cell != SINCE})
+
+
+def begin_totals(tables: Tables, group: str, *, now: float) -> Totals | None:
+    """Have the group's totals kept from now on; see `Store.totals`."""
+    if tables.definition(group) is None:
+        return None
+    [known] = tables.cells(group, [TOTALS], [SINCE])
+    if known is None:
+        tables.add(group, [(*TOTALS, {SINCE: int(now)})])
+    return Totals(int(now))
+
+
+def mark(tables: Tables, group: str, reader: str, interval: Interval, start: int) -> None:
+    """Remember how far a reader has come, where rotations are remembered; see `Store.mark`."""
+    known = tables.marks(group, reader).get(interval.text)
+    if known is None or known < start:
+        tables.save_rotated(group, f"{interval.text} {reader}", start)
 
 
 def rotate(tables: Tables, group: str, *, now: float) -> list[Finished]:

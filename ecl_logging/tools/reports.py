@@ -167,7 +167,7 @@ def _intervals(definition: Definition, query: Query) -> Sequence[Interval]:
 def _reports(
     store: Store, definition: Definition, interval: Interval, ages: Sequence[int]
 ) -> Block:
-    views = read_views(store, definition.group, interval, declared=definition.events, ages=ages)
+    views = read_views(store, definition, interval, ages)
     return tuple(
         Report(definition.group, interval, _word(age), view.in_order())
         for age, view in zip(ages, views, strict=True)

@@ -24,6 +24,7 @@ from ecl_logging.stores.protocols import (
     Finished,
     Reply,
     Source,
+    Totals,
     events_in,
 )
 from ecl_logging.stores.redis import replies, scripts
@@ -204,6 +205,15 @@ class RedisStore:
 
     def rotate(self, group: str) -> list[Finished]:
         return self._run(self._server.reading(replies.finished_of), scripts.ROTATE, group)
+
+    def totals(self, group: str) -> Totals | None:
+        raise NotImplementedError
+
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        raise NotImplementedError
+
+    def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
+        raise NotImplementedError
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         if self._has_advised:

@@ -19,6 +19,7 @@ from ecl_logging.stores.protocols import (
     Finished,
     Reply,
     Source,
+    Totals,
 )
 from ecl_logging.stores.sqlite.connection import Connections
 from ecl_logging.stores.sqlite.tables import SqliteTables
@@ -113,6 +114,22 @@ class SqliteStore:
     def rotate(self, group: str) -> list[Finished]:
         with self._connections.writing(_READ_SECONDS) as connection:
             return steps.rotate(SqliteTables(connection), group, now=self._clock())
+
+    def totals(self, group: str) -> Totals | None:
+        with self._connections.reading(_READ_SECONDS) as connection:
+            known = steps.totals_of(SqliteTables(connection).bucket(group, *steps.TOTALS))
+        if known is not None:
+            return known
+        with self._connections.writing(_READ_SECONDS) as connection:
+            return steps.begin_totals(SqliteTables(connection), group, now=self._clock())
+
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        with self._connections.reading(_READ_SECONDS) as connection:
+            return SqliteTables(connection).marks(group, reader)
+
+    def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
+        with self._connections.writing(_READ_SECONDS) as connection:
+            steps.mark(SqliteTables(connection), group, reader, interval, start)
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         return None  # a journal mode that cannot be trusted is not used

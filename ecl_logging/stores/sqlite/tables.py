@@ -199,6 +199,15 @@ class SqliteTables:
     def save_rotated(self, group: str, interval: str, start: int) -> None:
         self._execute("INSERT OR REPLACE INTO rotations VALUES (?, ?, ?)", (group, interval, start))
 
+    def marks(self, group: str, reader: str) -> dict[str, int]:
+        end = f" {reader}"
+        rows = self._execute(
+            'SELECT interval, start FROM rotations WHERE "group" = ?'
+            " AND substr(interval, -length(?)) = ?",
+            (group, end, end),
+        ).fetchall()
+        return {text.removesuffix(end): start for text, start in rows}
+
 
 def _source(row: tuple[str, int, str, float, str]) -> Source:
     source, number, total, at, reply = row
