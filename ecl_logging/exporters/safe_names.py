@@ -46,10 +46,10 @@ def safe_names(ids: Iterable[str], rule: NameRule) -> dict[str, str]:
     users = Counter(changed.values())
     taken = users.keys() | rule.reserved
     names = {}
-    for event_id, name in changed.items():
-        is_kept = users[name] == 1 or name == event_id
-        if not is_kept or name in rule.reserved:
-            name = _told_apart(event_id, name, taken)
+    for event_id, plain in changed.items():
+        name = plain
+        if (users[plain] > 1 and plain != event_id) or plain in rule.reserved:
+            name = _told_apart(event_id, plain, taken)
             taken.add(name)
         names[event_id] = name
     return names
