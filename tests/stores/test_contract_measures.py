@@ -34,7 +34,7 @@ def test_a_batch_of_values_is_there_as_it_was_sent(store):
 
 
 def test_values_of_two_programs_add_up_to_one_distribution(store):
-    first, second = [0.25, 3.0, -8.5, 2.0**40], [0.25, 2.0**-40, 0.0, -(2.0**40)]
+    first, second = [0.25, 3.0, -8.5, 2.0**40], [0.25, 2.0**-10, 0.0, -(2.0**40)]
     Program(store, "a").send(measured(first))
     Program(store, "b").send(measured(second))
 
