@@ -51,10 +51,9 @@ def short(number: float) -> str:
     if not math.isfinite(number):
         return "-" if math.isnan(number) else str(number)
     mantissa, _, exponent = f"{number:.3e}".partition("e")
-    size = int(exponent)
-    if number and not -4 <= size < 6:
-        return f"{_without_zeros(mantissa)}e{size}"
-    return _without_zeros(f"{number:.{max(0, 3 - size)}f}")
+    if number and not 1e-4 <= abs(number) < 1e6:
+        return f"{_without_zeros(mantissa)}e{int(exponent)}"
+    return _without_zeros(f"{number:.{max(0, 3 - int(exponent))}f}")
 
 
 def _without_zeros(text: str) -> str:
