@@ -11,8 +11,9 @@ import signal
 import socket
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,10 @@ MAX_CREATES_PER_MINUTE = inf
 ENABLE_TAGS = False
 CARBON_METRIC_INTERVAL = 0
 """
-_SCHEMAS = "[all]\npattern = .*\nretentions = 1s:1h\n"
-_AGGREGATION = "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = sum\n"
+_FILES = {
+    "storage-schemas.conf": "[all]\npattern = .*\nretentions = 1s:1h\n",
+    "storage-aggregation.conf": "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = sum\n",
+}
 
 # Prints path -> {time: value} of all files, as JSON. Read like graphite-web: without a lock.
 _READ_FILES = """
@@ -58,6 +61,14 @@ for folder, _, names in os.walk(root):
 json.dump(found, sys.stdout)
 """
 
+_INFO = """
+import json, os, sys, whisper
+root = sys.argv[1]
+files = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
+named = {os.path.relpath(path, root)[:-len(".wsp")].replace(os.sep, "."): path for path in files}
+json.dump({metric: whisper.info(path) for metric, path in named.items()}, sys.stdout)
+"""
+
 Points = dict[str, dict[int, float]]
 """By path and Unix second."""
 
@@ -65,7 +76,7 @@ Points = dict[str, dict[int, float]]
 class CarbonServer:
     """A carbon-cache that is started, killed and started again as a test says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
         if shutil.which("carbon-cache") is None:
             missing = pytest.fail if os.environ.get("CI") else pytest.skip
             missing("carbon is not installed; tests/install-system-packages names the package")
@@ -75,8 +86,8 @@ class CarbonServer:
         (folder / "log").mkdir(parents=True)
         conf = _CONF.format(folder=folder, line=self.port, pickle=pickled, query=self._query_port)
         (folder / "carbon.conf").write_text(conf)
-        (folder / "storage-schemas.conf").write_text(_SCHEMAS)
-        (folder / "storage-aggregation.conf").write_text(_AGGREGATION)
+        for name, text in (_FILES | dict(files)).items():
+            (folder / name).write_text(text)
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
@@ -113,6 +124,16 @@ class CarbonServer:
         """End the pause."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def files_of(self) -> dict[str, dict[str, Any]]:
+        """How each path's file is made up, as whisper says it."""
+        done = subprocess.run(
+            [_SYSTEM_PYTHON, "-c", _INFO, f"{self._folder}/whisper"],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return dict(json.loads(done.stdout))
 
     def points(self, since: int, until: int) -> Points:
         """All that it has of these seconds, in files and in memory.
@@ -163,9 +184,9 @@ def _is_listening(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def carbon(folder: Path) -> Iterator[CarbonServer]:
-    """A server that is started, and killed in the end."""
-    server = CarbonServer(folder)
+def carbon(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[CarbonServer]:
+    """A server that is started, and killed in the end; `files` are of its configuration."""
+    server = CarbonServer(folder, files or {})
     server.start()
     try:
         yield server

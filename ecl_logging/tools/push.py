@@ -184,8 +184,11 @@ class _Pushing:
             _tell(f"nothing counted in {shown}; choose with --store or ECL_STORE")
         while self._pusher.push(definitions) == 0 and self._stopping.empty():
             self._pusher.check()
-        while not self._pusher.is_all_delivered and self._stopping.empty():
-            self._wait(self._pusher.check())
+        while self._stopping.empty():
+            pause = self._pusher.check()
+            if self._pusher.is_all_delivered:
+                return
+            self._wait(pause)
 
     def go_on(self) -> None:
         """Push what becomes due, until it is time to end."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +21,7 @@ from ecl_logging.measures import counted, sum_cells
 from ecl_logging.stores import open_store
 from ecl_logging.stores.protocols import Definition, Store
 from tests.carbon_servers import CarbonServer, Points, carbon
-from tests.faults.programs import Programs, Started
+from tests.faults.programs import ROOT, Programs, Started
 from tests.graphite_listeners import listener
 from tests.stores.programs import Program
 from tests.waiting import wait_until
@@ -113,16 +115,19 @@ def expected_points(store: Store, since: int, until: int) -> Points:
 def test_carbon_is_killed_and_back_and_has_every_bucket_once(
     tmp_path: Path, programs: Programs, counting: Counting
 ) -> None:
-    """Twice; and once `ecl-push` is killed and started again."""
+    """Twice; and once `ecl-push` is killed and started again.
+
+    What nobody disturbs is there meanwhile, too: over its wire, each point goes once.
+    """
     store = open_store(programs.url)
-    with carbon(tmp_path / "carbon") as server:
+    with listener() as undisturbed, carbon(tmp_path / "carbon") as server:
+        another = start_push(programs, undisturbed.port)
         first = start_push(programs, server.port)
         wait_until(lambda: marked(store, server.port) > counting.since + 8)
         kill_and_start(server)
         first.send(signal.SIGKILL)
         time.sleep(0.5)  # in which counts come that nobody pushes
         second = start_push(programs, server.port)
-        wait_until(lambda: "is back" in second.err() or "pushed" in second.out())
         before = marked(store, server.port)
         wait_until(lambda: marked(store, server.port) > before)
         kill_and_start(server)
@@ -131,15 +136,21 @@ def test_carbon_is_killed_and_back_and_has_every_bucket_once(
 
         assert until - counting.since >= 18
         wait_until(lambda: server.points(counting.since, until) == expected)
-        second.send(signal.SIGTERM)
-        ended = second.end()
+        wait_until(lambda: "is back after" in second.err())
+        for pushing in (second, another):
+            pushing.send(signal.SIGTERM)
+        ended = [pushing.end() for pushing in (second, another)]
         wait_until(lambda: server.written(counting.since, until) == expected)
+        points = [(path, n, at) for path, n, at in undisturbed.points if at < until]
 
-    assert ended.status == 0
-    assert "is back after" in ended.err
-    assert " are lost" not in ended.err
+    assert [one.status for one in ended] == [0, 0]
+    assert " are lost" not in ended[0].err
+    assert ended[1].err == ""
     assert len(expected) == 4 + 9  # IDs, and statistics of the measure
     assert expected["ecl.web_shop.1s.never"] == dict.fromkeys(range(counting.since, until), 0)
+    assert sorted(points) == sorted(
+        (path, n, at) for path, values in expected.items() for at, n in values.items()
+    )
     store.close()
 
 
@@ -149,21 +160,32 @@ def kill_and_start(server: CarbonServer) -> None:
     server.start()
 
 
-def test_undisturbed_each_point_goes_over_the_wire_once(
-    programs: Programs, counting: Counting
-) -> None:
-    store = open_store(programs.url)
-    with listener() as graphite:
-        pushing = start_push(programs, graphite.port)
-        wait_until(lambda: ("ecl.web_shop.1s.req1", counting.since + 10) in graphite.times())
-        until = counting.end()
-        wait_until(lambda: ("ecl.web_shop.1s.req1", until) in graphite.times())
-        pushing.send(signal.SIGTERM)
-        assert pushing.end().status == 0
-        points = [(path, n, at) for path, n, at in graphite.points if at < until]
-    expected = expected_points(store, counting.since, until)
+PAGE = (ROOT / "docs" / "graphite.md").read_text("utf-8")
 
-    assert sorted(points) == sorted(
-        (path, n, at) for path, values in expected.items() for at, n in values.items()
-    )
-    store.close()
+
+def test_what_the_page_tells_carbon_fits_the_paths(tmp_path: Path) -> None:
+    files = dict(re.findall(r"```ini\n# (storage-\S+)\n(.*?)```", PAGE, re.DOTALL))
+    paths = ["5s.req1", "5m.req1", "1h.req1", "5m.min", "5m.took.sum", "5m.took.min", "5m.took.p99"]
+    paths.append("5m.took.mean")
+    with carbon(tmp_path / "carbon", files) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            for path in paths:
+                client.sendall(f"ecl.shop.{path} 1 {int(time.time())}\n".encode())
+        wait_until(lambda: len(server.files_of()) == len(paths))
+        made = server.files_of()
+
+    assert len(files) == 2
+    assert {
+        path: (info["archives"][0]["secondsPerPoint"], info["aggregationMethod"])
+        for path, info in made.items()
+    } == {
+        "ecl.shop.5s.req1": (5, "sum"),
+        "ecl.shop.5m.req1": (300, "sum"),
+        "ecl.shop.1h.req1": (3600, "sum"),
+        "ecl.shop.5m.min": (300, "sum"),
+        "ecl.shop.5m.took.sum": (300, "sum"),
+        "ecl.shop.5m.took.min": (300, "min"),
+        "ecl.shop.5m.took.p99": (300, "max"),
+        "ecl.shop.5m.took.mean": (300, "average"),
+    }
+    assert {info["xFilesFactor"] for info in made.values()} == {0}
