@@ -60,11 +60,11 @@ def safe_names(ids: Iterable[str], rule: NameRule) -> dict[str, str]:
     taken = users.keys() | rule.reserved
     names = {}
     for event_id, name in changed.items():
+        names[event_id] = name
         is_kept = users[name] == 1 or name == event_id
         if not is_kept or name in rule.reserved or not rule.is_short(name):
-            name = _told_apart(event_id, rule.cut(name), taken)
-            taken.add(name)
-        names[event_id] = name
+            names[event_id] = _told_apart(event_id, rule.cut(name), taken)
+            taken.add(names[event_id])
     return names
 
 

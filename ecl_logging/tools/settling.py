@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from ecl_logging.stores.protocols import Definition, Finished
 from ecl_logging.tools.command import Context
 
-__all__ = ["SettlingBuckets"]
+__all__ = ["SettlingBuckets", "settling_seconds"]
 
 _USUAL_FLUSH_SECONDS = 1.0  # of handlers; a group's own `sync_interval` goes before it
 _SLACK_SECONDS = 1.0  # for what is under way
+
+
+def settling_seconds(context: Context, group: str) -> float:
+    """Return how long after the end of a bucket programs may still send what belongs to it."""
+    config = context.config.groups.get(group) if context.config else None
+    own = config.sync_interval if config is not None else None
+    return max(_USUAL_FLUSH_SECONDS, own or 0.0) + _SLACK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class SettlingBuckets:
     def add(self, definition: Definition, buckets: Sequence[Finished], now: float) -> None:
         """Keep buckets of one rotation, oldest first."""
         newest = {one.interval: one.start for one in buckets}
-        due = now + self._settling_seconds(definition.group)
+        due = now + settling_seconds(self._context, definition.group)
         for one in buckets:
             kept = _Kept(definition, one, is_newest=newest[one.interval] == one.start)
             self._kept.setdefault(definition.group, deque()).append((due, kept))
@@ -64,8 +71,3 @@ class SettlingBuckets:
         )
         sys.stdout.write(json_line(report_object(report, utc_time)))
         sys.stdout.flush()
-
-    def _settling_seconds(self, group: str) -> float:
-        config = self._context.config.groups.get(group) if self._context.config else None
-        own = config.sync_interval if config is not None else None
-        return max(_USUAL_FLUSH_SECONDS, own or 0.0) + _SLACK_SECONDS
