@@ -26,6 +26,12 @@ if __name__ == "__main__":
 """
 
 
+def environment_of(**more: str) -> dict[str, str]:
+    """What our commands run in: the test's environment, where they find the package."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
+
+
 def find_program(name: str) -> str:
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if path is None:
@@ -79,5 +85,5 @@ class MuninNode:
             capture_output=True,
             text=True,
             timeout=60,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+            env=environment_of(**environment),
         )

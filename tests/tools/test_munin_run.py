@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,7 +12,7 @@ from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.sqlite.store import SqliteStore
 from ecl_logging.tools.munin import main as ecl_munin
 from tests.conftest import Clock
-from tests.munin_nodes import ROOT, MuninNode, write_program
+from tests.munin_nodes import MuninNode, environment_of, write_program
 from tests.redis_servers import free_port
 from tests.stores.programs import BOTH, FIVE_MINUTES, NOW, Program
 
@@ -54,7 +53,7 @@ class Counted:
             capture_output=True,
             text=True,
             timeout=60,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "NOW": str(self.clock.now)},
+            env=environment_of(NOW=str(self.clock.now)),
         )
         assert (done.returncode, done.stderr) == (0, "")
         counts = (line.rpartition(":") for line in done.stdout.splitlines())
@@ -80,21 +79,23 @@ def values(printed: str) -> dict[str, str]:
 
 def test_in_each_bucket_it_shows_what_ecl_read_does_and_silent_ids_at_zero(counted):
     known = {"req1", "404"}
+    buckets = []
     for counts in (
         {"req1": 54, "login failed": 3},
         {"req1": 1, "größe": 2**40, "404": 5},
         {"a.b": 1, "a/b": 2},
     ):
         counted.count(**counts)
-        known |= counts.keys()
-
-        shown, read = values(counted.run("ecl_requests_5m")), counted.read()
-        named = labels(counted.run("ecl_requests_5m", "config"))
+        known = known | counts.keys()
+        read = counted.read()
         assert read == {"req1": 0, "404": 0} | counts
-        assert set(named.values()) == known
-        assert {named[field]: int(n) for field, n in shown.items()} == (
-            dict.fromkeys(known, 0) | read
-        )
+        buckets.append((known, read, values(counted.run("ecl_requests_5m"))))
+
+    named = labels(counted.run("ecl_requests_5m", "config"))
+    assert set(named.values()) == known
+    for known, read, shown in buckets:
+        by_id = {named[field]: int(n) for field, n in shown.items()}
+        assert by_id == dict.fromkeys(known, 0) | read
 
 
 def test_values_come_with_the_configuration_where_munin_can_take_them(counted):
