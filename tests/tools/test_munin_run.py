@@ -12,7 +12,7 @@ from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.sqlite.store import SqliteStore
 from ecl_logging.tools.munin import main as ecl_munin
 from tests.conftest import Clock
-from tests.munin_nodes import MuninNode, environment_of, write_program
+from tests.munin_nodes import ROOT, MuninNode, environment_of, write_program
 from tests.redis_servers import free_port
 from tests.stores.programs import BOTH, FIVE_MINUTES, NOW, Program
 
@@ -144,3 +144,14 @@ def test_munin_node_configure_finds_the_script_and_links_it(counted, ran):
     linked = counted.node.run("ecl_requests_5m", "config")
     assert (linked.returncode, linked.stderr) == (0, "")
     assert linked.stdout.startswith("graph_title requests: events in 5m\n")
+
+
+def test_the_page_shows_what_it_prints(counted):
+    counted.count(req1=54, **{"404": 3, "login failed": 2})
+    page = (ROOT / "docs" / "munin.md").read_text("utf-8")
+    block = re.findall(r"```console\n(.*?)```", page, re.DOTALL)[0]
+
+    shown = re.findall(r"^\$ munin-run (.*)\n((?:[^$].*\n)+)", block, re.MULTILINE)
+    assert [words for words, _ in shown] == ["ecl_requests_5m", "ecl_requests_5m config"]
+    for words, printed in shown:
+        assert counted.run(*words.split()) == printed
