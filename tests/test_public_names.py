@@ -29,6 +29,7 @@ LAYERS = [
         "lazy_names",
         "errors",
         "intervals",
+        "settled",
         "templates",
         "event_ids",
         "measures",

@@ -59,11 +59,12 @@ def safe_names(ids: Iterable[str], rule: NameRule) -> dict[str, str]:
     users = Counter(changed.values())
     taken = users.keys() | rule.reserved
     names = {}
-    for event_id, name in changed.items():
-        names[event_id] = name
-        is_kept = users[name] == 1 or name == event_id
-        if not is_kept or name in rule.reserved or not rule.is_short(name):
-            names[event_id] = _told_apart(event_id, rule.cut(name), taken)
+    for event_id, plain in changed.items():
+        is_kept = users[plain] == 1 or plain == event_id
+        if is_kept and plain not in rule.reserved and rule.is_short(plain):
+            names[event_id] = plain
+        else:
+            names[event_id] = _told_apart(event_id, rule.cut(plain), taken)
             taken.add(names[event_id])
     return names
 

@@ -30,9 +30,7 @@ from ecl_logging.tools.command import (
 from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.munin_script import script
 from ecl_logging.tools.printable import printable
-from ecl_logging.tools.reports import store_second
-from ecl_logging.tools.settling import settling_seconds
-from ecl_logging.views import LAST, read_views
+from ecl_logging.views import LAST, read_views, store_second
 
 __all__ = ["main"]
 
@@ -172,7 +170,7 @@ class _Plugin:
 
     def _unsettled_seconds(self, interval: Interval) -> float:
         """How long programs may still send counts of the last bucket; no whole one is waited."""
-        settling = min(settling_seconds(self.context, self.group), _LONGEST_WAIT)
+        settling = min(self.context.settling_seconds(self.group), _LONGEST_WAIT)
         if interval.seconds <= settling:
             return 0.0
         now = store_second(self.context.store, self.group)

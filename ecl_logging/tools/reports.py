@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.errors import ConfigError
 from ecl_logging.intervals import Interval
 from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition, Finished, Store
 from ecl_logging.tools.command import Context
-from ecl_logging.views import CURRENT, LAST, View, read_views
+from ecl_logging.views import CURRENT, LAST, View, read_starts, read_views
 
 __all__ = [
     "Block",
@@ -25,11 +25,9 @@ __all__ = [
     "Selection",
     "read",
     "report_finished",
-    "store_second",
 ]
 
 _MOST_PLACES = 5  # that the note on `@` cells names
-_SECOND = Interval("1s", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,25 +179,15 @@ def _word(age: int) -> str:
 # --- buckets that a rotation has finished
 
 
-def store_second(store: Store, group: str) -> int:
-    """Return the whole second that the store's clock is in."""
-    [now] = store.read(group, _SECOND, [CURRENT])
-    return now.start
-
-
 def report_finished(
     store: Store, definition: Definition, finished: Finished, *, is_newest: bool
 ) -> Report:
     """Return a bucket by its start, however long ago that was. Raises StoreError."""
-    interval, word = finished.interval, "last" if is_newest else "past"
-    for _ in range(10):
-        now = store_second(store, definition.group)
-        age = (interval.start_of(now) - finished.start) // interval.seconds
-        # An edge may pass before the bucket is read, and make it one older.
-        for report in _reports(store, definition, interval, (age, age + 1)):
-            if report.view.start == finished.start:
-                return dataclasses.replace(report, bucket=word)
-    raise StoreUnavailable(f"{store.shown}: too slow for intervals of {interval.text}")
+    interval, start = finished.interval, finished.start
+    starts = range(start, start + interval.seconds, interval.seconds)
+    [view] = read_starts(store, definition, interval, starts)
+    word = "last" if is_newest else "past"
+    return Report(definition.group, interval, word, view.in_order())
 
 
 # --- what is said beside the counts

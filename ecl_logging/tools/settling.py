@@ -11,17 +11,7 @@ from dataclasses import dataclass
 from ecl_logging.stores.protocols import Definition, Finished
 from ecl_logging.tools.command import Context
 
-__all__ = ["SettlingBuckets", "settling_seconds"]
-
-_USUAL_FLUSH_SECONDS = 1.0  # of handlers; a group's own `sync_interval` goes before it
-_SLACK_SECONDS = 1.0  # for what is under way
-
-
-def settling_seconds(context: Context, group: str) -> float:
-    """Return how long after the end of a bucket programs may still send what belongs to it."""
-    config = context.config.groups.get(group) if context.config else None
-    own = config.sync_interval if config is not None else None
-    return max(_USUAL_FLUSH_SECONDS, own or 0.0) + _SLACK_SECONDS
+__all__ = ["SettlingBuckets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +33,7 @@ class SettlingBuckets:
     def add(self, definition: Definition, buckets: Sequence[Finished], now: float) -> None:
         """Keep buckets of one rotation, oldest first."""
         newest = {one.interval: one.start for one in buckets}
-        due = now + settling_seconds(self._context, definition.group)
+        due = now + self._context.settling_seconds(definition.group)
         for one in buckets:
             kept = _Kept(definition, one, is_newest=newest[one.interval] == one.start)
             self._kept.setdefault(definition.group, deque()).append((due, kept))
