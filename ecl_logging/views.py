@@ -12,10 +12,11 @@ from ecl_logging.intervals import Interval
 from ecl_logging.measures import is_of_a_measure
 from ecl_logging.stores.protocols import Bucket, Definition, Store
 
-__all__ = ["CURRENT", "LAST", "View", "read_views", "view_of"]
+__all__ = ["CURRENT", "LAST", "View", "read_views", "store_second", "view_of"]
 
 CURRENT, LAST = 0, 1  # ages of buckets
 
+_SECOND = Interval("1s", 1)
 
 _MANY = 10_000  # IDs; so many take longer to sort than to read, and nobody looks through them
 
@@ -43,6 +44,12 @@ def read_views(
     """Return the buckets of these ages as they are shown. Raises StoreError."""
     buckets = store.read(definition.group, interval, ages)
     return [view_of(bucket, definition) for bucket in buckets]
+
+
+def store_second(store: Store, group: str) -> int:
+    """Return the whole second that the store's clock is in. Raises StoreError."""
+    [now] = store.read(group, _SECOND, [CURRENT])
+    return now.start
 
 
 def view_of(bucket: Bucket, definition: Definition) -> View:

@@ -15,7 +15,7 @@ from ecl_logging.intervals import Interval
 from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition, Finished, Store
 from ecl_logging.tools.command import Context
-from ecl_logging.views import CURRENT, LAST, View, read_views
+from ecl_logging.views import CURRENT, LAST, View, read_views, store_second
 
 __all__ = [
     "Block",
@@ -25,11 +25,9 @@ __all__ = [
     "Selection",
     "read",
     "report_finished",
-    "store_second",
 ]
 
 _MOST_PLACES = 5  # that the note on `@` cells names
-_SECOND = Interval("1s", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +177,6 @@ def _word(age: int) -> str:
 
 
 # --- buckets that a rotation has finished
-
-
-def store_second(store: Store, group: str) -> int:
-    """Return the whole second that the store's clock is in."""
-    [now] = store.read(group, _SECOND, [CURRENT])
-    return now.start
 
 
 def report_finished(
