@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import waitress
+from waitress import wasyncore
 
 from ecl_logging.errors import EclError
 
@@ -86,11 +87,12 @@ def serve(application: WSGIApplication, sockets: Sequence[socket.socket]) -> Non
 
     What is being answered then has 5 seconds to end.
     """
-    server = waitress.create_server(application, sockets=list(sockets), **_LIMITS)
+    open_ones: dict[int, object] = {}
+    server = waitress.create_server(application, open_ones, sockets=list(sockets), **_LIMITS)
     with _ending() as told, contextlib.suppress(SystemExit):
         server.run()
     with contextlib.suppress(SystemExit):
-        server.close()
+        wasyncore.close_all(open_ones)
     if signal.SIGINT in told:
         raise KeyboardInterrupt
 
