@@ -22,9 +22,9 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 class Web:
     """`ecl-web` that is started and ended as a test says, at one address."""
 
-    def __init__(self, programs: Programs, *options: str) -> None:
+    def __init__(self, programs: Programs, *options: str, address: str = "127.0.0.1:0") -> None:
         self._programs, self._options = programs, options
-        self.address = "127.0.0.1:0"
+        self.address = address
         self.started: Started | None = None
 
     def start(self, **environment: str) -> Web:

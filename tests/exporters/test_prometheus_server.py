@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ from ecl_logging.stores.protocols import Definition
 from tests.exporters.exporting import Web
 from tests.faults.programs import Programs
 from tests.prometheus_servers import PrometheusServer, Samples
-from tests.redis_servers import RedisServer
+from tests.redis_servers import RedisServer, free_port
 from tests.stores.programs import Program
 from tests.waiting import wait_until
 
@@ -40,6 +39,7 @@ DEFINITION = Definition(
     measures=frozenset({"latency"}),
 )
 SECONDS = 12.5  # of counting
+History = dict[int, dict[str, int]]  # start of a bucket -> counts other than zero
 LATE = 0.6  # seconds: a scrape, and what a busy machine may take
 
 
@@ -83,7 +83,7 @@ class Exported:
     def __init__(self, programs: Programs, chance: random.Random) -> None:
         self._programs = programs
         self.counting = Counting(programs.url, chance)
-        self.web = Web(programs, "--metrics-only").start()
+        self.web = Web(programs, "--metrics-only", address=f"127.0.0.1:{free_port()}")
         self.down = (0.0, 0.0)  # Unix times
 
     def restart(self) -> None:
@@ -92,17 +92,17 @@ class Exported:
         self.web.start()
         self.down = (began, time.time())
 
-    def history(self, interval: Interval) -> dict[int, dict[str, int]]:
-        """What `ecl-read` says of finished buckets: start -> counts other than zero."""
-        command = ("-g", "requests", "-i", interval.text, "--history", "60", "--json", "--nonzero")
+    def read(self) -> dict[str, History]:
+        """What `ecl-read` says of finished buckets, by interval."""
+        command = ("-g", "requests", "--history", "60", "--json", "--nonzero")
         ended = self._programs.start_command("-m", "ecl_logging.tools.read", *command).end()
         assert ended.status == 0, ended.err
-        buckets: list[dict[str, Any]] = json.loads(ended.out)
-        return {
-            int(datetime.fromisoformat(one["start"]).timestamp()): one["counts"]
-            for one in buckets
-            if one["counts"]
-        }
+        found: dict[str, History] = {interval.text: {} for interval in INTERVALS}
+        for one in json.loads(ended.out):
+            if one["counts"]:
+                start = int(datetime.fromisoformat(one["start"]).timestamp())
+                found[one["interval"]][start] = one["counts"]
+        return found
 
     def was_up_for(self, start: int, interval: Interval) -> bool:
         """Whether the exporter was up while this bucket was the last that had finished."""
@@ -132,6 +132,8 @@ def test_prometheus_answers_what_ecl_read_says_through_a_restart(
 ) -> None:
     targets = {name: one.web.address for name, one in exported.items()}
     with PrometheusServer(tmp_path, targets).running() as prometheus:
+        for one in exported.values():
+            one.web.start()
         wait_until(lambda: prometheus.values("ecl_up", by="target") == dict.fromkeys(targets, 1))
         with contextlib.ExitStack() as counting:
             for one in exported.values():
@@ -144,8 +146,9 @@ def test_prometheus_answers_what_ecl_read_says_through_a_restart(
         for name, one in exported.items():
             wait_until(lambda name=name, one=one: newest_start(prometheus, name) >= one_end(one))
         for name, one in exported.items():
-            assert_interval_gauges_agree(prometheus, name, one)
-            assert_totals_agree(prometheus, name, one)
+            read = one.read()
+            assert_interval_gauges_agree(prometheus, name, one, read)
+            assert_totals_agree(prometheus, name, one, read[SHORT.text])
             assert_histograms_agree(prometheus, name, one)
         assert "msg" not in prometheus.logged()  # no sample was refused
 
@@ -160,7 +163,9 @@ def newest_start(prometheus: PrometheusServer, target: str) -> float:
     return prometheus.values(query, by="interval").get(LONG.text, 0.0)
 
 
-def assert_interval_gauges_agree(prometheus: PrometheusServer, target: str, one: Exported) -> None:
+def assert_interval_gauges_agree(
+    prometheus: PrometheusServer, target: str, one: Exported, read: dict[str, History]
+) -> None:
     for interval in INTERVALS:
         labels = f'target="{target}",interval="{interval.text}"'
         [starts] = prometheus.samples(
@@ -170,7 +175,7 @@ def assert_interval_gauges_agree(prometheus: PrometheusServer, target: str, one:
         scraped = last_scrape_of_each(starts, events)
         for at, start in starts:
             assert start + interval.seconds - LATE < at < start + 2 * interval.seconds + LATE
-        history = one.history(interval)
+        history = read[interval.text]
         missing = history.keys() - scraped.keys()
         assert not [start for start in missing if one.was_up_for(start, interval)]
         seen = history.keys() & scraped.keys()
@@ -190,8 +195,9 @@ def last_scrape_of_each(starts: Samples, events: dict[str, Samples]) -> dict[int
     }
 
 
-def assert_totals_agree(prometheus: PrometheusServer, target: str, one: Exported) -> None:
-    history = one.history(SHORT)
+def assert_totals_agree(
+    prometheus: PrometheusServer, target: str, one: Exported, history: History
+) -> None:
     read = sum((Counter(counts) for counts in history.values()), Counter())
     assert read == one.counting.counts
     selector = f'ecl_events_total{{target="{target}"}}'
