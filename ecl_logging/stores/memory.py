@@ -192,8 +192,9 @@ class MemoryStore:
         return self._write(lambda tables: steps.rotate(tables, group, now=self._clock()))
 
     def totals(self, group: str) -> Totals | None:
-        known = steps.totals_of(self._tables.bucket(group, *steps.TOTALS))
-        if known is not None:
+        tables = self._tables
+        known = steps.totals_of(tables.bucket(group, *steps.TOTALS))
+        if known is not None or tables.definition(group) is None:
             return known
         return self._write(lambda tables: steps.begin_totals(tables, group, now=self._clock()))
 

@@ -27,6 +27,7 @@ __all__ = [
     "MAX_BAD_CELLS",
     "MAX_BATCH_IDS",
     "MAX_CELL",
+    "MIN_CELL",
     "OTHER",
     "PRUNE_SECONDS",
     "SOURCE_SECONDS",
@@ -53,6 +54,9 @@ MAX_BAD_CELLS = 100
 
 MAX_CELL = 2**63 - 1
 """The largest count of a cell."""
+
+MIN_CELL = -(2**63)
+"""The smallest one: a digit of a measure's sum may be negative."""
 
 AHEAD_SECONDS = 5
 """How far ahead of the store's clock a bucket may start and still be a bucket of its own."""
@@ -220,11 +224,11 @@ class Store(Protocol):
         """Count a batch once.
 
         A cell goes to the bucket of the batch's start. An interval whose history is over
-        counts the batch under `@late` of its current bucket; a bucket that starts more than
-        AHEAD_SECONDS ahead of the store's clock is replaced by the current one. Undeclared IDs
+        counts the batch's events under `@late` of its current bucket; a bucket that starts more
+        than AHEAD_SECONDS ahead of the store's clock is replaced by the current one. Undeclared IDs
         beyond `max_events` in a bucket count under `@other`. A cell that holds no number, or
         cannot hold the sum, is passed over and reported. A bucket lives until `history` + 2
-        intervals after its end.
+        intervals after its end. Where totals are kept, the batch is added to them, too.
         """
 
     def groups(self) -> list[str]:
@@ -260,8 +264,10 @@ class Store(Protocol):
 
         From the first call on, which finds nothing counted, each batch is added to the totals in
         the same step in which it is counted, whatever becomes of buckets later. Late events are
-        there under their own IDs; undeclared ones beyond `max_events` under `@other`. None for a
-        group that was never defined. The first call writes; the others only read.
+        there under their own IDs; undeclared ones beyond `max_events` under `@other`; what a cell
+        of the totals cannot take is missing there and nowhere told. None for a group that was never
+        defined. The first call writes; the others only read, as `read` does. Raises StoreError
+        where something else is in their place.
         """
 
     def marks(self, group: str, reader: str) -> dict[str, int]:

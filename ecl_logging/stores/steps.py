@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import (
     AHEAD_SECONDS,
@@ -25,6 +26,7 @@ from ecl_logging.stores.protocols import (
     LATE,
     MAX_BAD_CELLS,
     MAX_CELL,
+    MIN_CELL,
     OTHER,
     PRUNE_SECONDS,
     SOURCE_SECONDS,
@@ -76,6 +78,7 @@ class Tables(Protocol):
         A cell that holds no number has a value that is none.
         """
 
+    def bucket(self, group: str, interval: str, start: int) -> Mapping[str, int]: ...
     def count_undeclared(self, group: str, interval: str, start: int) -> int: ...
     def add(self, group: str, additions: Iterable[Addition]) -> None: ...
     def drop_before(self, group: str, interval: str, start: int) -> None: ...
@@ -208,8 +211,7 @@ class _Additions:
         additions: Counter[str] = Counter()
         for event_id, n in counts.items():
             cell = OTHER if event_id in beyond_cap else event_id
-            value = existing.get(cell, 0)
-            if isinstance(value, int) and abs(value + additions[cell] + n) <= MAX_CELL:
+            if _has_room(existing.get(cell, 0), additions[cell] + n):
                 additions[cell] += n
         return additions
 
@@ -220,9 +222,8 @@ class _Additions:
         additions: dict[str, int] = {}
         for event_id, n in cells.items():
             cell = OTHER if event_id in beyond_cap else event_id
-            value = existing.get(cell, 0)
             sum_so_far = additions.get(cell, 0) + n
-            if not isinstance(value, int) or abs(value + sum_so_far) > MAX_CELL:
+            if not _has_room(existing.get(cell, 0), sum_so_far):
                 self._bad.append(f"{text} {cell}")
                 continue
             if n:
@@ -271,6 +272,10 @@ class _Additions:
         self._tables.add(group, self._additions)
 
 
+def _has_room(value: object, n: int) -> bool:
+    return isinstance(value, int) and MIN_CELL <= value + n <= MAX_CELL
+
+
 def _oldest(interval: Interval, definition: Definition, now: float) -> int:
     """Start of the oldest bucket that is still kept: history + 2 intervals after its end."""
     return interval.start_of(int(now)) - (definition.history + 2) * interval.seconds
@@ -286,26 +291,28 @@ def _prune(tables: Tables, definition: Definition, now: float) -> None:
         try:
             interval = Interval.parse(text)
         except ValueError:
-            continue  # somebody else's row
+            continue  # the totals, or somebody else's row
         tables.drop_before(group, text, _oldest(interval, definition, now))
 
 
-def totals_of(cells: Mapping[str, int]) -> Totals | None:
-    """Return the totals that a group's cells at TOTALS are; None where nobody has asked yet."""
-    since = cells.get(SINCE)
-    if since is None:
-        return None
-    return Totals(since, {cell: n for cell, n in cells.items() if cell != SINCE})
+def totals_of(cells: Mapping[str, object]) -> Totals | None:
+    """Return the totals that a group's cells at TOTALS are; None where they have no beginning."""
+    counts = {cell: n for cell, n in cells.items() if isinstance(n, int)}
+    since = counts.pop(SINCE, None)
+    return None if since is None else Totals(since, counts)
 
 
 def begin_totals(tables: Tables, group: str, *, now: float) -> Totals | None:
-    """Have the group's totals kept from now on; see `Store.totals`."""
+    """Have the group's totals kept from now on, unless they are already; see `Store.totals`."""
     if tables.definition(group) is None:
         return None
     [known] = tables.cells(group, [TOTALS], [SINCE])
     if known is None:
         tables.add(group, [(*TOTALS, {SINCE: int(now)})])
-    return Totals(int(now))
+    totals = totals_of(tables.bucket(group, *TOTALS))
+    if totals is None:
+        raise StoreError(f"the totals of group {group} are spoilt: {SINCE} is no number")
+    return totals
 
 
 def mark(tables: Tables, group: str, reader: str, interval: Interval, start: int) -> None:

@@ -72,11 +72,27 @@ def buckets_in_file(path: Path, group: str = GROUP) -> Buckets:
     buckets: Buckets = {}
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
         rows = connection.execute(
-            'SELECT interval, start, id, count FROM counts WHERE "group" = ?', (group,)
+            'SELECT interval, start, id, count FROM counts WHERE "group" = ?'
+            " AND interval <> '@totals'",
+            (group,),
         )
         for text, start, event_id, count in rows:
             buckets.setdefault((text, start), {})[event_id] = count
     return buckets
+
+
+def totals_in_file(path: Path, group: str = GROUP) -> dict[str, int]:
+    """All that was counted in a group since somebody asked, by plain SQL."""
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
+        rows = connection.execute(
+            """SELECT id, count FROM counts WHERE "group" = ? AND interval = '@totals'""", (group,)
+        )
+        return dict(rows.fetchall())
+
+
+def totals_in_redis(client: redis.Redis, group: str = GROUP) -> dict[str, int]:
+    """The same, by a plain command."""
+    return {cell: int(n) for cell, n in client.hgetall(f"{group}:@totals").items()}
 
 
 def buckets_in_redis(client: redis.Redis, group: str = GROUP) -> Buckets:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ecl_logging.intervals import Interval
+from ecl_logging.measures import counted, sum_cells
 from ecl_logging.stores.protocols import Batch, Definition, Reply, Store
 from ecl_logging.validation import check_groups
-from tests.faults.protocol_model import Group
+from tests.faults.protocol_model import Group, Stretch
 from tests.faulty_stores import FlakyStore
 from tests.programs import Program
 
@@ -93,6 +95,22 @@ def definition_of(keys: dict[str, Any]) -> Definition:
         config.max_events,
         cur_last_keys=config.cur_last_keys,
     )
+
+
+def measured(
+    group: str,
+    token: str,
+    start: int,
+    intervals: Mapping[str, int],
+    values: list[float],
+    event_id: str,
+) -> tuple[Stretch, Batch]:
+    """Return a source's only batch, of values and of as many events, and what is in it."""
+    counts, sums = counted("m", values) | {event_id: len(values)}, sum_cells("m", values)
+    stretch = Stretch(start, start + 1, intervals, counts, sums=sums)
+    parsed = tuple(map(Interval.parse, intervals))
+    total = stretch.events()
+    return stretch, Batch(group, token, 1, total, 1, start, parsed, counts | sums, token)
 
 
 def copy_of(original: Program, program: Program) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Batch, Definition, Store
 from tests.conftest import Clock
-from tests.faults.protocol_lines import Arrivals, Line, copy_of, definition_of, group_of
+from tests.faults.protocol_lines import Arrivals, Line, copy_of, definition_of, group_of, measured
 from tests.faults.protocol_model import Books, World
 from tests.programs import Program
 from tests.stores.kinds import Kind
@@ -27,6 +28,7 @@ EVENTS = ["a", "b", "c", "d", "e", "f", "", "@late"]
 FAULTS = ["lost request", "lost reply", "repeated", "held", "copied", "away"]
 SLOTS = st.integers(0, 2)
 AGES = [0, 0, 0, 0.75, 3.5, 6, 11.25, 29, 61, 130, 400, 4000, -1, -8, -70]
+VALUES = st.lists(st.sampled_from([0.25, 3.0, 0.0, -17.5, 1e9]), min_size=1, max_size=4)
 RECORDS = st.lists(
     st.tuples(st.sampled_from(EVENTS), st.integers(1, 3), st.sampled_from(AGES)),
     min_size=1,
@@ -61,6 +63,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.held: tuple[int, Batch] | None = None
         self.copies: list[tuple[World, Any]] = []
         self.told: list[tuple[str, int]] = []
+        self.measured = itertools.count(1)
 
     # --- what passes between programs and store
 
@@ -263,6 +266,31 @@ class ProtocolMachine(RuleBasedStateMachine):
         assert all(end <= self.clock() for end in ends)
         self.told += told
 
+    @rule()
+    def ask_for_totals(self) -> None:
+        self.world.begin_totals(self.clock())
+        found = self.store.totals("g")
+        told = {} if found is None else {"@since": found.since, **found.cells}
+        assert told == self.world.totals
+
+    @rule(values=VALUES, event_id=st.sampled_from("abcdef"), age=st.sampled_from(AGES))
+    def measure(self, values: list[float], event_id: str, age: float) -> None:
+        """A program of another kind sends values, each batch twice, and a new source each time."""
+        intervals = self.world.group.intervals if self.world.group else {}
+        start, token = int(self.clock() - age), f"{next(self.measured):032x}"
+        stretch, batch = measured("g", token, start, intervals, values, event_id)
+        self.stretches[token] = stretch
+        self.let_go()
+        replies = [self.arrivals.apply(batch) for _ in range(2)]
+        if self.world.group is None:
+            assert [reply.status for reply in replies] == ["undefined"] * 2
+            return
+        assert [reply.status for reply in replies] == ["applied", "duplicate"]
+        applied = self.world.applied[token]
+        for reply in replies:
+            told = (reply.total, reply.late, reply.ahead, reply.other, reply.dropped)
+            assert told == (applied.events, applied.late, applied.ahead, applied.other, 0)
+
     @rule(seconds=st.sampled_from([1, 1, 3, 5, 5, 8, 20, 60, 61, 300, 4000, -1, -7, -31, -90]))
     def step_the_clock(self, seconds: float) -> None:
         self.clock.now += seconds
@@ -330,6 +358,11 @@ class ProtocolMachine(RuleBasedStateMachine):
         found = self.kind.buckets("g")
         self.world.let_go(found, self.clock())
         assert found == self.world.buckets, f"buckets: {found}, not {self.world.buckets}"
+
+    @invariant()
+    def the_totals_are_as_they_must_be(self) -> None:
+        found = self.kind.totals("g")
+        assert found == self.world.totals, f"totals: {found}, not {self.world.totals}"
 
     @invariant()
     def every_finished_bucket_was_told_once(self) -> None:

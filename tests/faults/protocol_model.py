@@ -51,6 +51,7 @@ class Stretch:
     counts: dict[str, int] = field(default_factory=dict)
     unsure: dict[str, int] = field(default_factory=dict)  # of IDs that the store is asked about
     invalid: int = 0
+    sums: dict[str, int] = field(default_factory=dict)  # of measures; their values are in counts
 
     def events(self) -> int:
         return sum(self.counts.values()) + sum(self.unsure.values())
@@ -88,6 +89,9 @@ class World:
     last: dict[str, tuple[int, str]] = field(default_factory=dict)  # source -> number, token
     applied: dict[str, Applied] = field(default_factory=dict)  # by token
     told: dict[str, int] = field(default_factory=dict)  # interval -> last finished bucket
+    totals: dict[str, int] = field(
+        default_factory=dict
+    )  # with `@since`; none until they are asked for
 
     def copied(self) -> World:
         return copy.deepcopy(self)
@@ -113,14 +117,17 @@ class World:
         is_late, is_ahead, other = False, False, set()
         for text, length in stretch.cut_by.items():
             start, current = start_of(stretch.start, length), start_of(now, length)
-            counts = dict(stretch.counts)
+            counts = stretch.counts | stretch.sums
             if start < current - self.group.history * length:
                 is_late = True
                 start, counts = current, {"@late": stretch.events()}
             elif start > now + AHEAD:
                 is_ahead = True
                 start = current
-            other |= self._count(text, start, counts, stretch.invalid)
+            bucket = self.buckets.setdefault((text, start), {})
+            other |= self._add(bucket, counts, stretch.invalid)
+            if not bucket:
+                del self.buckets[text, start]
             kept = start + (self.group.history + 3 - self.kept_less) * length
             self.kept_until[text, start] = kept
         self.applied[batch.token] = Applied(
@@ -129,10 +136,16 @@ class World:
             ahead=stretch.events() if is_ahead else 0,
             other=sum(stretch.counts[event_id] for event_id in other),
         )
+        if self.totals:
+            self._add(self.totals, stretch.counts | stretch.sums, stretch.invalid)
 
-    def _count(self, text: str, start: int, counts: dict[str, int], invalid: int) -> set[str]:
+    def begin_totals(self, now: float) -> None:
+        """Somebody asks for them."""
+        if self.group is not None and not self.totals:
+            self.totals = {"@since": math.floor(now)}
+
+    def _add(self, bucket: dict[str, int], counts: dict[str, int], invalid: int) -> set[str]:
         """Add to a bucket; return the IDs that were beyond the cap."""
-        bucket = self.buckets.setdefault((text, start), {})
         declared, other = self.group.events, set()
         for event_id, n in [*counts.items(), ("@invalid", invalid)]:
             cell = event_id
@@ -143,8 +156,6 @@ class World:
                     other.add(event_id)
             if n:
                 bucket[cell] = bucket.get(cell, 0) + n
-        if not bucket:
-            del self.buckets[text, start]
         return other
 
     # --- what is over

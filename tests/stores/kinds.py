@@ -19,7 +19,13 @@ from ecl_logging.stores.protocols import Store
 from ecl_logging.stores.redis.store import RedisStore
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import Clock
-from tests.faults.oracle import Buckets, buckets_in_file, buckets_in_redis
+from tests.faults.oracle import (
+    Buckets,
+    buckets_in_file,
+    buckets_in_redis,
+    totals_in_file,
+    totals_in_redis,
+)
 from tests.redis_servers import RedisServer
 
 __all__ = ["KINDS", "Kind"]
@@ -37,6 +43,9 @@ class Kind(Protocol):
     def spoil(self, interval: Interval, start: int, cell: str) -> None:
         """Put into a cell of the group `requests` what is no number."""
 
+    def spoil_totals(self, cell: str) -> None:
+        """Put into a cell of that group's totals what is no number."""
+
     def empty(self) -> None:
         """Take away everything that was stored."""
 
@@ -48,6 +57,9 @@ class Kind(Protocol):
 
     def buckets(self, group: str) -> Buckets:
         """All buckets of a group, seen by nothing of ours."""
+
+    def totals(self, group: str) -> dict[str, int]:
+        """The cells of a group's totals, with the one that says since when, seen so, too."""
 
 
 class MemoryKind:
@@ -62,6 +74,10 @@ class MemoryKind:
     def spoil(self, interval: Interval, start: int, cell: str) -> None:
         buckets = self._store._tables.buckets.setdefault(("requests", interval.text), {})
         buckets.setdefault(start, {})[cell] = "spoilt"
+
+    def spoil_totals(self, cell: str) -> None:
+        buckets = self._store._tables.buckets.setdefault(("requests", "@totals"), {})
+        buckets.setdefault(0, {})[cell] = "spoilt"
 
     def empty(self) -> None:
         self._store._tables = _MemoryTables()
@@ -85,8 +101,11 @@ class MemoryKind:
             (interval, start): cells
             for (name, interval), buckets in self._store._tables.buckets.items()
             for start, cells in buckets.items()
-            if name == group and cells
+            if name == group and cells and interval != "@totals"
         }
+
+    def totals(self, group: str) -> dict[str, int]:
+        return self._store._tables.bucket(group, "@totals", 0)
 
 
 class SqliteKind:
@@ -97,10 +116,15 @@ class SqliteKind:
         return SqliteStore(str(self._path), clock=clock)
 
     def spoil(self, interval: Interval, start: int, cell: str) -> None:
+        self._spoil(interval.text, start, cell)
+
+    def spoil_totals(self, cell: str) -> None:
+        self._spoil("@totals", 0, cell)
+
+    def _spoil(self, *place: object) -> None:
         with contextlib.closing(sqlite3.connect(self._path)) as connection, connection:
             connection.execute(
-                "INSERT OR REPLACE INTO counts VALUES ('requests', ?, ?, ?, 'spoilt')",
-                (interval.text, start, cell),
+                "INSERT OR REPLACE INTO counts VALUES ('requests', ?, ?, ?, 'spoilt')", place
             )
 
     def empty(self) -> None:
@@ -116,6 +140,9 @@ class SqliteKind:
 
     def buckets(self, group: str) -> Buckets:
         return buckets_in_file(self._path, group) if self._path.exists() else {}
+
+    def totals(self, group: str) -> dict[str, int]:
+        return totals_in_file(self._path, group) if self._path.exists() else {}
 
 
 class WalKind(SqliteKind):
@@ -159,6 +186,9 @@ class RedisKind:
     def spoil(self, interval: Interval, start: int, cell: str) -> None:
         self._client.hset(f"requests:{interval.text}:{start}", cell, "spoilt")
 
+    def spoil_totals(self, cell: str) -> None:
+        self._client.hset("requests:@totals", cell, "spoilt")
+
     def empty(self) -> None:
         self._client.flushall()
 
@@ -179,6 +209,9 @@ class RedisKind:
 
     def buckets(self, group: str) -> Buckets:
         return buckets_in_redis(self._client, group)
+
+    def totals(self, group: str) -> dict[str, int]:
+        return totals_in_redis(self._client, group)
 
 
 class OldProtocolKind(RedisKind):

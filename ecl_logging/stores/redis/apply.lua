@@ -5,7 +5,8 @@
 -- ARGV[7]  how many events its counts stand for
 -- ARGV[8]  the batch's token
 -- ARGV[9]  which of its cells is @other; 0 for none
--- ARGV[10] how many intervals it counts in: k; then k times text, seconds
+-- ARGV[10] 1 where it may have cells of measures, else 0
+-- ARGV[11] how many intervals it counts in: k; then k times text, seconds
 -- then a JSON array of the IDs of its counts, all different; then one of the counts, as texts
 --
 -- Returns one of
@@ -69,8 +70,9 @@ local function sum_of(texts)
     return high > 0 and string.format('%.0f%09.0f', high, low) or whole(low)
 end
 
+-- Whether a cell stands for no events: none of an ID, nor of the values of a measure.
 local function is_note(id)
-    return string.byte(id) == 64 and id ~= OTHER
+    return string.byte(id) == 64 and id ~= OTHER and not string.find(id, '^@[-+0]')
 end
 
 -- --- what goes where
@@ -104,6 +106,24 @@ local function count_present(bucket, ids)
     return n
 end
 
+-- How many cells of a bucket are no event IDs.
+local function count_own(bucket, definition)
+    if not definition.is_measured then
+        return count_present(bucket, {LATE, OTHER, INVALID, SINCE})
+    end
+    -- A measure has any number of them. The server looks through the names, and tells these only.
+    local own, n, cursor = {}, 0, '0'
+    repeat
+        local page = redis.call('HSCAN', bucket, cursor, 'MATCH', '@*', 'COUNT', 10000)
+        cursor = page[1]
+        for at = 1, #page[2], 2 do
+            n = n + (own[page[2][at]] and 0 or 1)
+            own[page[2][at]] = true
+        end
+    until cursor == '0'
+    return n
+end
+
 -- How many IDs that nobody declared have a cell in the bucket: looked for among the cells, or
 -- what the declared ones leave, whichever are fewer.
 local function undeclared_in(bucket)
@@ -120,7 +140,7 @@ local function undeclared_in(bucket)
         end)
         return n
     end
-    return cells - count_present(bucket, {LATE, OTHER, INVALID})
+    return cells - count_own(bucket, definition)
         - count_present(bucket, redis.call('SMEMBERS', KEYS[2]))
 end
 
@@ -173,7 +193,7 @@ local function planned(text, seconds)
 end
 
 local plans = {}
-for at = 11, #ARGV - 2, 2 do
+for at = 12, #ARGV - 2, 2 do
     local plan, failed = planned(ARGV[at], tonumber(ARGV[at + 1]))
     if failed then
         return failed
@@ -185,6 +205,9 @@ end
 
 -- First the source as it is, which changes nothing: it may not be allowed.
 redis.call('HSET', KEYS[3], source, record or '0 0 0 0 0 0 0 0 ')
+if ARGV[10] == '1' and not definition.is_measured then
+    redis.call('HSET', KEYS[1], 'measured', '1')
+end
 
 local is_late, has_written = false, false
 local to_other, missed, spoilt, is_named = {}, {}, {}, {}
@@ -227,8 +250,9 @@ local function add_late(plan)
             pass_over(plan, at)
         end
     end
+    -- The sum of a measure would be one of other values.
     for at = 1, size do
-        if is_note(ids[at]) then
+        if ids[at] == INVALID then
             local _, failed = add(plan, ids[at], counts[at])
             if failed then
                 return failed
@@ -316,6 +340,18 @@ local lines = {table.concat(words, ' '), unpack(spoilt)}
 redis.call('HSET', KEYS[3], source, table.concat(lines, '\n'))
 -- --- it is counted; whatever fails from here on is no reason to say that it is not
 
+-- Add it to all that was counted since somebody has asked. Of what they cannot take nobody is told.
+local function add_to_totals()
+    local cells, at = redis.pcall('HLEN', TOTALS), 0
+    if type(cells) ~= 'number' or cells == 0 then
+        return
+    end
+    local beyond = beyond_cap(TOTALS, cells)
+    repeat
+        at = add_from(at + 1, TOTALS, beyond)
+    until at >= size
+end
+
 -- Add what was counted in one bucket, in a view that is in step. Keys that hold no number stay.
 local function add_to_view(plan, current, undeclared, history, now)
     local call, beyond, passed_over = redis.call, plan.beyond, plan.passed_over
@@ -356,6 +392,7 @@ local function add_to_views()
     move_view_on(definition, now)
 end
 
+pcall(add_to_totals)
 if definition.has_view then
     pcall(add_to_views)
 end

@@ -14,6 +14,7 @@ from ecl_logging.stores.protocols import (
     DUPLICATE,
     GAP,
     MAX_CELL,
+    MIN_CELL,
     UNDEFINED,
     Bucket,
     Definition,
@@ -31,6 +32,7 @@ __all__ = [
     "finished_of",
     "intervals_text",
     "is_answer_to",
+    "marks_of",
     "measures_text",
     "names_of",
     "number_of",
@@ -38,6 +40,7 @@ __all__ = [
     "reply_of",
     "sources_of",
     "text_of",
+    "totals_of",
     "version_of",
 ]
 
@@ -140,6 +143,24 @@ def buckets_of(answer: Sequence[Any]) -> tuple[str, list[tuple[Bucket, int]]]:
     ]
 
 
+def totals_of(answer: Sequence[Any]) -> tuple[int, int, dict[str, int]] | None:
+    """Since when there are totals, how many cells they have, and these unless they are too many.
+
+    None for a group that is not known.
+    """
+    if not answer:
+        return None
+    since, size, array = answer
+    return int(since), number_of(size), _counts_in(_texts_of(array) if array else [])
+
+
+def marks_of(reader: str, answer: Any) -> dict[str, int]:
+    """How far one reader has come, among the marks of all, by the texts of intervals."""
+    end = f" {reader}"
+    marks = cells_of(answer)
+    return {name.removesuffix(end): marks[name] for name in marks if name.endswith(end)}
+
+
 def _texts_of(array: bytes) -> list[str]:
     """The texts of a JSON array; Lua writes an empty one as an object."""
     return list(json.loads(text_of(array), strict=False))
@@ -184,7 +205,7 @@ def _is_number(value: str | bytes) -> bool:
     # int() would also take blanks, signs and thousands of digits.
     if not (value.isascii() and value[value[:1] in ("-", b"-") :].isdigit() and len(value) <= 20):
         return False
-    return abs(int(value)) <= MAX_CELL
+    return MIN_CELL <= int(value) <= MAX_CELL
 
 
 def finished_of(answer: Flat) -> list[Finished]:

@@ -15,7 +15,17 @@ from ecl_logging.stores.protocols import (
     SOURCE_SECONDS,
 )
 
-__all__ = ["APPLY", "DEFINE", "DEFINITION", "READ", "ROTATE", "SOURCES", "Script"]
+__all__ = [
+    "APPLY",
+    "DEFINE",
+    "DEFINITION",
+    "MARK",
+    "READ",
+    "ROTATE",
+    "SOURCES",
+    "TOTALS",
+    "Script",
+]
 
 # What the protocol fixes, in Lua's words.
 _CONSTANTS = f"""
@@ -55,6 +65,8 @@ class Script:
 APPLY = Script("basics", "shared", "view", "apply")
 DEFINE = Script("basics", "shared", "view", "define")
 DEFINITION = Script("basics", "shared", "definition")
+MARK = Script("basics", "shared", "mark")
 READ = Script("basics", "shared", "read")
 ROTATE = Script("basics", "shared", "view", "rotate")
 SOURCES = Script("basics", "shared", "sources")
+TOTALS = Script("basics", "shared", "totals")

@@ -109,6 +109,7 @@ class RedisStore:
 
     def apply(self, batch: Batch, *, timeout: float = 5.0) -> Reply:
         intervals = itertools.chain.from_iterable((i.text, i.seconds) for i in batch.intervals)
+        cells = _json(batch.counts)
         return self._run(
             # Somebody in between may have said it, when the batch had been counted.
             self._server.reading(replies.reply_of, StoreUnavailable),
@@ -121,9 +122,10 @@ class RedisStore:
             events_in(batch.counts),
             batch.token,
             _place_of_other(batch.counts),
+            int(_has_measures(cells)),
             len(batch.intervals),
             *intervals,
-            _json(batch.counts),
+            cells,
             _json(map(str, batch.counts.values())),
             timeout=timeout,
         )
@@ -165,19 +167,21 @@ class RedisStore:
                 now=now,
             )
             for bucket, size in some:
-                is_whole = size <= _CELLS_AT_ONCE
-                found.append(bucket if is_whole else self._large(group, interval, bucket, size))
+                if size > _CELLS_AT_ONCE:
+                    cells = self._many_cells(f"{group}:{interval.text}:{bucket.start}", size)
+                    found.append(Bucket(bucket.start, cells))
+                else:
+                    found.append(bucket)
             if not some:
                 raise self._not_ours()
             left = left[len(some) :]
         return found
 
-    def _large(self, group: str, interval: Interval, bucket: Bucket, size: int) -> Bucket:
-        """Read a bucket of many cells, for which a script would hold the server for long."""
-        key = f"{self._prefix}{group}:{interval.text}:{bucket.start}"
+    def _many_cells(self, name: str, size: int) -> dict[str, int]:
+        """Read a hash of many cells, for which a script would hold the server for long."""
+        key = f"{self._prefix}{name}"
         if size <= _MOST_AT_ONCE:
-            cells = self._ask("HGETALL", key, read=replies.cells_of)
-            return Bucket(bucket.start, cells)
+            return self._ask("HGETALL", key, read=replies.cells_of)
         # In parts. A cell may come twice: what is told later counts.
         cursor, cells = b"0", dict[str, int]()
         for _ in range(10 + size // (_CELLS_AT_ONCE // 10)):
@@ -186,7 +190,7 @@ class RedisStore:
             )
             cells |= part
             if cursor == b"0":
-                return Bucket(bucket.start, cells)
+                return cells
         raise self._not_ours()
 
     def _not_ours(self) -> StoreError:
@@ -207,13 +211,23 @@ class RedisStore:
         return self._run(self._server.reading(replies.finished_of), scripts.ROTATE, group)
 
     def totals(self, group: str) -> Totals | None:
-        raise NotImplementedError
+        read = self._server.reading(replies.totals_of)
+        found = self._run(read, scripts.TOTALS, group, _CELLS_AT_ONCE)
+        if found is None:
+            return None
+        since, size, cells = found
+        if size > _CELLS_AT_ONCE:
+            cells = self._many_cells(f"{group}:{steps.TOTALS[0]}", size)
+        cells.pop(steps.SINCE, None)
+        return Totals(since, cells)
 
     def marks(self, group: str, reader: str) -> dict[str, int]:
-        raise NotImplementedError
+        read = partial(replies.marks_of, reader)
+        return self._ask("HGETALL", f"{self._prefix}{group}:@marks", read=read)
 
     def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
-        raise NotImplementedError
+        read = self._server.reading(replies.version_of)
+        self._run(read, scripts.MARK, group, f"{interval.text} {reader}", start)
 
     def advice(self, *, timeout: float = 5.0) -> str | None:
         if self._has_advised:
@@ -286,6 +300,11 @@ class RedisStore:
 
 def _place_of_other(counts: Mapping[str, int]) -> int:
     return list(counts).index(OTHER) + 1 if OTHER in counts else 0
+
+
+def _has_measures(cells: str) -> bool:
+    """Whether an array of names may have cells of measures in it; looked for in C."""
+    return '"@' in cells and any(f'"@{mark}' in cells for mark in "+-0=")
 
 
 def _json(texts: Iterable[str]) -> str:

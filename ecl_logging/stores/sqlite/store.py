@@ -117,9 +117,11 @@ class SqliteStore:
 
     def totals(self, group: str) -> Totals | None:
         with self._connections.reading(_READ_SECONDS) as connection:
-            known = steps.totals_of(SqliteTables(connection).bucket(group, *steps.TOTALS))
-        if known is not None:
-            return known
+            tables = SqliteTables(connection)
+            known = steps.totals_of(tables.bucket(group, *steps.TOTALS))
+            # Nor is a file made where there is none.
+            if known is not None or tables.definition(group) is None:
+                return known
         with self._connections.writing(_READ_SECONDS) as connection:
             return steps.begin_totals(SqliteTables(connection), group, now=self._clock())
 

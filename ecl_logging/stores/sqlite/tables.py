@@ -203,7 +203,7 @@ class SqliteTables:
         end = f" {reader}"
         rows = self._execute(
             'SELECT interval, start FROM rotations WHERE "group" = ?'
-            " AND substr(interval, -length(?)) = ?",
+            " AND substr(interval, -length(?)) = ? AND typeof(start) = 'integer'",
             (group, end, end),
         ).fetchall()
         return {text.removesuffix(end): start for text, start in rows}
