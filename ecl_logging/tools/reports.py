@@ -6,9 +6,9 @@ import dataclasses
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.intervals import Interval
@@ -29,6 +29,8 @@ __all__ = [
 
 _MOST_PLACES = 5  # that the note on `@` cells names
 
+_Shown = TypeVar("_Shown")  # a count, or a distribution
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -46,21 +48,24 @@ Block: TypeAlias = tuple[Report, ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which IDs are shown."""
+    """Which IDs are shown, or which measures."""
 
     patterns: tuple[str, ...] = ()
     top: int | None = None
     nonzero: bool = False
+    of_measures: bool = False
 
     def ids_of(self, block: Sequence[Report]) -> list[str]:
         """Return the IDs that are wanted of a block, sorted; with `top`, the largest first.
+
+        Of measures their names, ranked by how many values they have.
 
         A block of several buckets is ranked by their sums.
         """
         totals: Counter[str] = Counter()
         for report in block:
-            counts = report.view.counts
-            totals.update({i: n for i, n in counts.items() if n} if self.nonzero else counts)
+            amounts = self._amounts(report)
+            totals.update({i: n for i, n in amounts.items() if n} if self.nonzero else amounts)
         ids = sorted(totals)
         if self.patterns:
             matchers = self._matchers()
@@ -76,17 +81,30 @@ class Selection:
 
     def unmatched(self, blocks: Iterable[Block]) -> list[str]:
         """Return the patterns that match no ID of any block."""
-        ids = {event_id for block in blocks for report in block for event_id in report.view.counts}
+        reports = (report for block in blocks for report in block)
+        ids = {event_id for report in reports for event_id in self._amounts(report)}
         both = zip(self.patterns, self._matchers(), strict=True)
         return [pattern for pattern, matches in both if not any(map(matches, ids))]
+
+    def _amounts(self, report: Report) -> Mapping[str, int]:
+        """What is chosen from."""
+        if not self.of_measures:
+            return report.view.counts
+        return {name: one.count for name, one in report.view.measures.items()}
 
     def _matchers(self) -> list[Callable[[str], object]]:
         return [re.compile(fnmatch.translate(pattern)).match for pattern in self.patterns]
 
     def _only(self, ids: Iterable[str], report: Report) -> Report:
-        counts = report.view.counts
-        kept = {i: counts[i] for i in ids if i in counts and (counts[i] or not self.nonzero)}
-        return dataclasses.replace(report, view=dataclasses.replace(report.view, counts=kept))
+        view = report.view
+        if self.of_measures:
+            view = dataclasses.replace(view, measures=self._kept(ids, view.measures))
+        else:
+            view = dataclasses.replace(view, counts=self._kept(ids, view.counts))
+        return dataclasses.replace(report, view=view)
+
+    def _kept(self, ids: Iterable[str], found: Mapping[str, _Shown]) -> dict[str, _Shown]:
+        return {i: found[i] for i in ids if i in found and (found[i] or not self.nonzero)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +127,21 @@ class Reading:
     notes: tuple[str, ...]
 
     def selected(self, selection: Selection) -> list[Block]:
-        """Return the blocks with the IDs that are wanted."""
+        """Return the blocks with the IDs, or the measures, that are wanted."""
         return [selection.of(block) for block in self.blocks]
 
 
 def read(context: Context, query: Query) -> Reading:
     """Read what is asked for, and select. Raises ConfigError and StoreError."""
-    notes = []
+    notes, selection = [], query.selection
     if not context.store.groups():
         notes.append(f"nothing counted in {context.store.shown}; choose with --store or ECL_STORE")
     blocks = _blocks(context, query)
-    notes += _note_unmatched(query.selection.unmatched(blocks))
+    if selection.of_measures and not selection.patterns and not notes:
+        notes += _note_unmeasured(blocks)
+    notes += _note_unmatched(
+        selection.unmatched(blocks), "measure" if selection.of_measures else "ID"
+    )
     notes += _note_own_cells(blocks)
     return Reading(tuple(blocks), tuple(notes))
 
@@ -193,12 +215,18 @@ def report_finished(
 # --- what is said beside the counts
 
 
-def _note_unmatched(patterns: Sequence[str]) -> list[str]:
+def _note_unmeasured(blocks: Iterable[Block]) -> list[str]:
+    if any(report.view.measures for block in blocks for report in block):
+        return []
+    return ["nothing is measured there; `measure` in a rule does so, and `observe` in a program"]
+
+
+def _note_unmatched(patterns: Sequence[str], what: str) -> list[str]:
     if not patterns:
         return []
     texts = " or ".join(map(repr, patterns))
     hint = "capitals matter; a first word is CONFIG where it is a file, or ends in .yaml or .yml"
-    return [f"no ID matches {texts} ({hint})"]
+    return [f"no {what} matches {texts} ({hint})"]
 
 
 def _note_own_cells(blocks: Iterable[Block]) -> list[str]:
