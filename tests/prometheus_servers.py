@@ -94,6 +94,10 @@ class PrometheusServer:
         assert len(values) == len(found)
         return values
 
+    def finds(self, query: str) -> bool:
+        """Whether there is anything now that the query asks for."""
+        return bool(self._query(query))
+
     def samples(self, selector: str, *, seconds: int = 60, by: str) -> dict[str, Samples]:
         """What was scraped lately, as it was: (when, value), the oldest first, by a label."""
         found = self._query(f"{selector}[{seconds}s]")
