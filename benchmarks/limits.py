@@ -59,6 +59,14 @@ ROWS = (
         None,
     ),
     Row(
+        "measure",
+        "log_call",
+        "time that CountingHandler adds where a rule has a measure",
+        "what it adds without the measure",
+        2,
+    ),
+    Row("measure, all work", "log_call", _WITH_ALL_WORK, "what it adds without the measure", None),
+    Row(
         "dedup",
         "log_call",
         "time that DedupHandler adds to the call for a record that repeats",

@@ -18,11 +18,15 @@ __all__ = ["measure"]
 
 _CALLS = 1000  # in a slice: some milliseconds
 _STATEMENT = "logger.info('sold %s', 'an apple', extra={'event': 'sale'})"
+_WITH_A_VALUE = "logger.info('sold %s', 'an apple', extra={'event': 'sale', 'seconds': 0.12})"
 
 _NULL = "NullHandler"
 _GROUPS = "CountingHandler, groups"
 _RULES = "CountingHandler, rules"
 _DEFAULT = "CountingHandler()"
+_NULL_WITH_A_VALUE = "NullHandler, an extra that is a number"
+_NO_MEASURE = "CountingHandler, rules, an extra that is a number"
+_MEASURE = "CountingHandler, rules, a measure of it"
 _DEDUP = "DedupHandler, a record that repeats"
 _MESSAGES = "MessageHandler"
 _COUNT_ONLY = "CountingHandler, count_only"
@@ -30,6 +34,8 @@ _PROMETHEUS = "prometheus_client labels(...).inc()"
 
 _GROUP_KEYS = {"sales": {"events": [EVENT], "intervals": ["1m", "1h"]}}
 _RULE_KEYS = [{"group": "sales", "logger": "shop", "level": "INFO", "event": "{event}"}]
+_MEASURING = [{**_RULE_KEYS[0], "measure": {"latency": "seconds"}}]
+_OF_A_VALUE = {_NULL_WITH_A_VALUE, _NO_MEASURE, _MEASURE}
 
 
 def measure(server: Server, *, quick: bool) -> Findings:
@@ -46,7 +52,8 @@ def measure(server: Server, *, quick: bool) -> Findings:
             stack.callback(handler.close)
             logger = _logger(f"shop.number{number:02}", handler)
             stack.callback(logger.removeHandler, handler)
-            tasks[name] = loop(_STATEMENT, {"logger": logger}, _CALLS, handler.flush)
+            statement = _WITH_A_VALUE if name in _OF_A_VALUE else _STATEMENT
+            tasks[name] = loop(statement, {"logger": logger}, _CALLS, handler.flush)
         runs = run_in_turn(tasks, rounds=11 if quick else 40, slices=7, least=(CALL,))
     _add_ratios(findings, runs)
     findings.tables.append(_table(runs))
@@ -59,6 +66,9 @@ def _ours(server: Server) -> dict[str, logging.Handler]:
         _GROUPS: CountingHandler(store=server.url, groups=_GROUP_KEYS),
         _RULES: CountingHandler(store=server.url, groups=_GROUP_KEYS, rules=_RULE_KEYS),
         _DEFAULT: CountingHandler(store=server.url),
+        _NULL_WITH_A_VALUE: logging.NullHandler(),
+        _NO_MEASURE: CountingHandler(store=server.url, groups=_GROUP_KEYS, rules=_RULE_KEYS),
+        _MEASURE: CountingHandler(store=server.url, groups=_GROUP_KEYS, rules=_MEASURING),
         _DEDUP: DedupHandler(store=server.url),
         _MESSAGES: MessageHandler(store=server.url),
     }
@@ -109,6 +119,9 @@ def _add_ratios(findings: Findings, runs: Runs) -> None:
             findings.ratios[f"{key}, all work"] = runs.ratio(task, _NULL, ALL_WORK)
     for key, metric in (("added time", CALL), ("added time, all work", ALL_WORK)):
         findings.ratios[key] = runs.added_ratio(_GROUPS, _PROMETHEUS, _NULL, metric)
+    for key, metric in (("measure", CALL), ("measure, all work", ALL_WORK)):
+        ratio = runs.added_ratio(_MEASURE, _NO_MEASURE, _NULL_WITH_A_VALUE, metric)
+        findings.ratios[key] = ratio
     for key, task in (("dedup", _DEDUP), ("messages", _MESSAGES)):
         findings.ratios[key] = runs.added_ratio(task, _GROUPS, _NULL, CALL)
 

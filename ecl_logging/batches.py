@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from ecl_logging.event_ids import InvalidEvent, check_text
 from ecl_logging.ledgers import Booked, Ledger
 from ecl_logging.locks import Interrupted, do_alone, unless_mine
+from ecl_logging.observed import Values
 from ecl_logging.stores.protocols import Reply
 from ecl_logging.stretches import Frozen, Stretch, Stretches
 
@@ -76,7 +77,7 @@ class PendingCounts(Booked):
     ) -> None:
         """`any_id`: the group declares unknown IDs by itself."""
         self._feed = feed
-        self.arrivals: deque[tuple[str | None, int, float]] = deque()
+        self.arrivals: deque[tuple[str | Values | None, int, float]] = deque()
         self._intervals = intervals
         self._known = frozenset(declared)
         self._any_id = any_id
@@ -154,7 +155,7 @@ class PendingCounts(Booked):
                 if not is_latest:
                     stretch = stretches.at(created, self._intervals)
                     start, end, counts = stretch.start, stretch.end, stretch.counts
-                if self._limit and event_id is not None:
+                if self._limit and type(event_id) is str:
                     self._note_towards_limit(event_id, n)
                 if event_id in counts:
                     counts[event_id] += n
@@ -174,8 +175,11 @@ class PendingCounts(Booked):
         count = self._since_flush[event_id] = self._since_flush.get(event_id, 0) + n
         self._most = max(self._most, count)
 
-    def _add_first(self, stretch: Stretch, event_id: str | None, n: int) -> None:
+    def _add_first(self, stretch: Stretch, event_id: str | Values | None, n: int) -> None:
         """Add an ID that the stretch's counts do not have yet."""
+        if isinstance(event_id, Values):
+            self._add_values(stretch, event_id)
+            return
         reason = None
         if event_id is not None:
             try:
@@ -197,6 +201,36 @@ class PendingCounts(Booked):
             stretch.other += n
         else:
             self.ledger.dropped["memory"] += n
+
+    def _add_values(self, stretch: Stretch, values: Values) -> None:
+        """Add values of a measure, all or none; each cell is taken away when it has been added."""
+        values.work_out()
+        counts, sums, dropped = stretch.counts, stretch.sums, self.ledger.dropped
+        for reason in values.reasons:
+            self.note_invalid(reason)
+        cells, digits, invalid = values.cells, values.digits, values.invalid
+        stretch.invalid += invalid
+        dropped["invalid"] += invalid
+        values.invalid = 0
+        if not self._stretches.has_room() and not all(cell in counts for cell, _ in cells):
+            left = sum(n for _, n in cells)
+            dropped["memory"] += left
+            values.cells = values.digits = []
+            return
+        while digits:
+            cell, n = digits[-1]
+            if cell in sums:
+                sums[cell] += n
+            else:
+                sums[cell] = n
+            del digits[-1]
+        while cells:
+            cell, n = cells[-1]
+            if cell in counts:
+                counts[cell] += n
+            else:
+                self._stretches.add_cell(counts, cell, n)
+            del cells[-1]
 
     # --- out
 

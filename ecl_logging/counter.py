@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 
@@ -11,6 +12,8 @@ from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, amount_of, text_of
 from ecl_logging.flusher import Flusher
 from ecl_logging.locks import Interrupted
+from ecl_logging.measures import number_of
+from ecl_logging.observed import Values
 from ecl_logging.sender import Sender
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition
@@ -18,6 +21,8 @@ from ecl_logging.stores.protocols import Definition
 __all__ = ["GroupCounter"]
 
 _DEFAULT_SYNC_SECONDS = 1.0
+_MOST_MEASURES = 100  # that calls of a program may add to a group: each is some hundred cells
+_MANY_VALUES = 100_000  # may wait; then the thread is woken to make counts of them
 
 
 class GroupCounter(Batching):
@@ -46,6 +51,8 @@ class GroupCounter(Batching):
             feed=self._flusher.tallies,
         )
         self._sender = Sender(config, self._pending, lambda: store, self._flusher.outage)
+        self._measures = frozenset(config.measures)
+        self._values = 0  # about so many wait
         self.arrivals = self._pending.arrivals
         self._append = self.arrivals.append
         self._pending.limit_to(self._limit)
@@ -56,11 +63,13 @@ class GroupCounter(Batching):
 
         What is pending waits until then.
         """
-        names = ("_pending", "_sender", "arrivals", "_append")
+        names = ("_pending", "_sender", "arrivals", "_append", "_measures")
         before = {name: getattr(self, name) for name in names}
         wanted = self._sender.definition.wanted
         self._open()
         self._sender.definition.expect(wanted.events)
+        for measure in wanted.measures:
+            self._add_measure(measure)
 
         def put_back() -> None:
             vars(self).update(before)
@@ -112,6 +121,46 @@ class GroupCounter(Batching):
                 self._append((text, n, created))
                 self._notice(n)
 
+    def observe(self, measure: str, value: object, created: float) -> None:
+        """Note a value of a measure at the time `created`."""
+        try:
+            number = number_of(value)
+        except InvalidEvent as reason:
+            self.arrive_invalid(str(reason), created)
+        except Exception:  # noqa: BLE001 - as above
+            self.arrive_invalid("has a measure that raises when it is looked at", created)
+        else:
+            if measure not in self._measures:
+                self._add_measure(measure)
+            self._append((Values(measure, (number,)), 1, created))
+            if len(self.arrivals) >= self._notice_at:
+                self._notice()
+
+    def observe_by_name(self, name: object, value: object, created: float) -> str | None:
+        """Note a value of a measure that a program names; return the name if it is one."""
+        try:
+            measure = text_of(name)
+        except InvalidEvent as reason:
+            self.arrive_invalid(f"has a measure whose name {reason}", created)
+            return None
+        if measure not in self._measures and len(self._measures) >= _MOST_MEASURES:
+            beyond = f"has a measure beyond the {_MOST_MEASURES} of its group"
+            self.arrive_invalid(beyond, created)
+            return None
+        self.observe(measure, value, created)
+        return measure
+
+    def _add_measure(self, measure: str) -> None:
+        with contextlib.suppress(Interrupted):
+            if self._sender.definition.expect_measure(measure):
+                self._measures |= {measure}
+
+    def see_to_values(self, n: int) -> None:
+        """See that somebody makes counts of the values that wait, of which `n` more do now."""
+        self._values += n
+        if self._values >= _MANY_VALUES:
+            self._flusher.wake()
+
     def arrive_invalid(self, reason: str, created: float) -> None:
         """Note a value that is no event."""
         self._pending.note_invalid(reason)
@@ -162,8 +211,13 @@ class GroupCounter(Batching):
     def is_due(self) -> bool:
         """Take a look at what has arrived: whether it is time to flush."""
         waiting = len(self.arrivals)
-        if self._sender.definition.stored is not None or waiting >= self.drain_at:
+        if (
+            self._sender.definition.stored is not None
+            or waiting >= self.drain_at
+            or self._values >= _MANY_VALUES
+        ):
             # Not before the definition is known: it decides how arrivals are cut.
+            self._values = 0
             self._pending.drain()
             waiting = 0
         room = self._pending.room_to_limit()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ecl_logging.deadlines import Deadline
-from ecl_logging.locks import is_mine
+from ecl_logging.locks import do_alone, is_mine
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition, Store
 
@@ -90,6 +90,19 @@ class SharedDefinition:
             self.wanted = dataclasses.replace(self.wanted, events=events)
             self._must_define = True
             self._adopt(self.stored or self.wanted)
+
+    def expect_measure(self, measure: str) -> bool:
+        """Want the group to have the measure, of which the store is told by `define_if_due`.
+
+        False where somebody else is at work here: to be tried again. Never waits.
+        """
+        return bool(do_alone(self._lock, lambda: self._want_measure(measure)))
+
+    def _want_measure(self, measure: str) -> bool:
+        measures = self.wanted.measures | {measure}
+        self.wanted = dataclasses.replace(self.wanted, measures=measures)
+        self._must_define = True
+        return True
 
     def define_if_due(self, deadline: Deadline) -> bool:
         """Define the group, unless the store knows all that this program wants."""

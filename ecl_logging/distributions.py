@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
-from ecl_logging.measures import RANGES, split_cell, upper_bound
+from ecl_logging.measures import DIGIT_BITS, DIGITS, INDEXES, RANGES, split_cell, upper_bound
 
 __all__ = ["Distribution", "distributions_in"]
 
-_DIGIT = 2**32
+# The middle of a range, in units of its lower bound: the harmonic mean of its bounds, from where
+# both are equally far, in percent of them.
+_MIDDLE = 2 / (1 + 2 ** (-1 / RANGES))
+_NORMAL = math.ldexp(1.0, -1022)  # and above: doubles with all their digits
 
 
 class Distribution:
@@ -21,9 +24,10 @@ class Distribution:
     exponential histograms of scale 5), so any number of processes add up to the same distribution
     as one that had all their values:
 
-    - `count` is exact, and so is `sum`, and with it `mean`, but for the last digits of a double.
-    - `percentile`, `min` and `max` are the middles of ranges: at most 1.1 % from the value.
-    - `stddev` is worked out from the middles.
+    - `count` is exact, and so are `sum` and `mean`: the doubles next to them.
+    - `percentile`, `min` and `max` are the middles of ranges: at most 1.1 % from the value. (Below
+      2.2e-308, where doubles are few, they may be one further.)
+    - `stddev` is worked out from the middles, so it is 0.0 for values of one range.
 
     Does not change; thread safe. Two of them can be added.
     """
@@ -40,40 +44,46 @@ class Distribution:
     ) -> None:
         """`counts`: by sign (-1, 0, 1) and index of the range.
 
-        `digits`: of the sum, to the base 2^32.
+        `digits`: of the sum, to the base 2^32. What doubles cannot come to, such as a count below
+        zero or a range beyond the largest, somebody else has written; it is left out.
         """
-        known = {place: n for place, n in (counts or {}).items() if n > 0}
+        known = {place: n for place, n in (counts or {}).items() if n > 0 and place[1] in INDEXES}
         # The smallest values first: of negative ones, those of the highest range.
         self._counts = dict(
             sorted(known.items(), key=lambda one: (one[0][0], one[0][0] * one[0][1]))
         )
-        self._digits = dict(digits or {})
+        self._digits = {at: n for at, n in (digits or {}).items() if at in DIGITS}
         self.count = sum(self._counts.values())
 
     @property
     def sum(self) -> float:
-        """All values added up; 0.0 where there is none."""
-        exact = sum((Fraction(_DIGIT) ** at * n for at, n in self._digits.items()), Fraction(0))
-        try:
-            return float(exact)
-        except OverflowError:
-            return math.inf if exact > 0 else -math.inf
+        """All values added up; 0.0 where there is none, infinite where that is no double."""
+        return self._sum_over(1)
 
     @property
     def mean(self) -> float:
-        """The arithmetic mean; NaN where there is no value."""
-        return self.sum / self.count if self.count else math.nan
+        """The arithmetic mean, also where the sum is infinite; NaN where there is no value."""
+        return self._sum_over(self.count) if self.count else math.nan
+
+    def _sum_over(self, n: int) -> float:
+        """The exact sum divided by a number, rounded once."""
+        lowest = DIGITS[0]
+        units = sum(digit << (DIGIT_BITS * (at - lowest)) for at, digit in self._digits.items())
+        try:
+            return units / (n << (DIGIT_BITS * -lowest))
+        except OverflowError:
+            return math.inf if units > 0 else -math.inf
 
     @property
     def stddev(self) -> float:
         """The standard deviation of these values as a whole population; NaN where there is none."""
         if not self.count:
             return math.nan
-        middles = [(_middle(*place), n) for place, n in self._counts.items()]
-        mean = math.fsum(middle * n for middle, n in middles) / self.count
-        # Scaled, for the square of a large double is none.
-        scale = max(abs(middle - mean) for middle, _ in middles) or 1.0
-        squares = math.fsum(((middle - mean) / scale) ** 2 * n for middle, n in middles)
+        # In parts of the farthest from zero, for the square of a large double is none.
+        scale = max(abs(_middle(*place)) for place in self._counts) or 1.0
+        parts = [(_middle(*place) / scale, n) for place, n in self._counts.items()]
+        mean = math.fsum(part * n for part, n in parts) / self.count
+        squares = math.fsum((part - mean) ** 2 * n for part, n in parts)
         return scale * math.sqrt(squares / self.count)
 
     @property
@@ -90,7 +100,9 @@ class Distribution:
         """Return the value that so many percent of all values are below, within 1.1 %.
 
         `percent`: 0 to 100, also in between, such as 99.9; anything else is a ValueError. Between
-        two values it is interpolated, as NumPy does. NaN where there is no value.
+        two values it is interpolated, as NumPy does; where one of them is below zero and the other
+        above, the error is at most 1.1 % of the one that is farther from it. NaN where there is no
+        value.
         """
         if not 0 <= percent <= 100:
             raise ValueError(f"a percentile is from 0 to 100, not {percent!r}")
@@ -103,7 +115,8 @@ class Distribution:
         if not part:
             return below
         above = self._value_at(whole + 1)
-        return below + (above - below) * part if above != below else below
+        # Not by the difference, which may be no double.
+        return min(max(below * (1 - part) + above * part, below), above)
 
     def _value_at(self, rank: int) -> float:
         """The value of a rank, from 0, as far as it is known."""
@@ -116,11 +129,16 @@ class Distribution:
     def buckets(self) -> Iterator[tuple[float, int]]:
         """Return ranges that have values, the lowest first: largest value and how many.
 
-        The range of zero has 0.0.
+        The range of zero has 0.0. The largest value of a negative range, which is not in it, is
+        the edge that is nearer to zero. No two ranges have the same.
         """
         for (sign, index), n in self._counts.items():
-            # Of a negative range the largest value is its lower bound's, with the other sign.
-            yield sign * upper_bound(index if sign > 0 else index - 1) if sign else 0.0, n
+            if sign < 0:
+                edge = upper_bound(index - 1)
+                # Where ranges are narrower than steps, the first value beyond tells them apart.
+                yield -(edge if edge >= _NORMAL else math.nextafter(edge, math.inf)), n
+            else:
+                yield (upper_bound(index) if sign else 0.0), n
 
     def __add__(self, other: Distribution) -> Distribution:
         if not isinstance(other, Distribution):
@@ -151,16 +169,8 @@ class Distribution:
 
 
 def _middle(sign: int, index: int) -> float:
-    """The value that is nearest to all of a range, each by its own measure.
-
-    That is the harmonic mean of its bounds: from there both are equally far, in percent of them.
-    """
-    if not sign:
-        return 0.0
-    low, high = upper_bound(index - 1), upper_bound(index)
-    if math.isinf(high):
-        return sign * low * (2 / (1 + 2 ** (-1 / RANGES)))
-    return sign * (2 * high / (1 + high / low) if low else high)
+    whole, part = divmod(index, RANGES)
+    return sign * math.ldexp(2.0 ** (part / RANGES) * _MIDDLE, whole)
 
 
 def distributions_in(

@@ -8,6 +8,7 @@ from functools import partial, update_wrapper
 
 from ecl_logging.counter import GroupCounter
 from ecl_logging.deadlines import STEP_SECONDS
+from ecl_logging.distributions import Distribution
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, text_of
 from ecl_logging.flusher import Flusher
@@ -16,7 +17,8 @@ from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.steps import united
 from ecl_logging.tallies import Table, Tallies
-from ecl_logging.views import CURRENT, LAST, read_views
+from ecl_logging.timer import Timer
+from ecl_logging.views import CURRENT, LAST, View, read_views
 
 __all__ = ["DummyEventGroup", "EventGroup"]
 
@@ -37,12 +39,16 @@ class EventGroup:
             self._take_the_fast_path()
 
     def _take_the_fast_path(self) -> None:
-        """Put what counts IDs that have come before in the place of `log`."""
+        """Put what counts IDs that have come before in the place of `log`, and of `observe`."""
         tallies = self._flusher.tallies
         known = Table(tallies, keys=1, most=_MAX_KNOWN)
         carefully = partial(_log_carefully, self._counter, tallies, known)
         fast = tallies.path.log_by_event(known.top, carefully)
         vars(self)["log"] = update_wrapper(fast, EventGroup.log)
+        known = Table(tallies, keys=1, most=_MAX_KNOWN)
+        carefully = partial(_observe_carefully, self._counter, tallies, known)
+        fast = tallies.path.observe_by_name(known.top, carefully)
+        vars(self)["observe"] = update_wrapper(fast, EventGroup.observe)
 
     def log(self, event_id: object, count: object = 1) -> None:
         """Count an event, `count` times. Never raises.
@@ -59,6 +65,30 @@ class EventGroup:
         self._counter.arrive(event_id, count, time.time())
         if self._counter.is_direct:
             self._counter.write_through()
+
+    def observe(self, measure: object, value: object) -> None:
+        """Note a value of a measure, such as seconds or bytes. Never raises.
+
+        `measure`: a name, as an event ID may be; the group has it from now on, if it had not. A
+        program adds 100 to a group at most. `value`: a finite number, also as decimal text.
+        What is neither counts one under `@invalid`. In a group that writes each event straight
+        to the store, this does so, too.
+        """
+        self._counter.observe_by_name(measure, value, time.time())
+        if self._counter.is_direct:
+            self._counter.write_through()
+
+    def time(self, measure: object) -> Timer:
+        """Return what observes the seconds that a `with` block takes, or a function it decorates.
+
+        ::
+
+            with requests.time("latency"):
+                ...
+
+        Also where it raises. By a clock that nobody sets. Thread safe.
+        """
+        return Timer(self.observe, measure)
 
     # --- sending
 
@@ -129,6 +159,18 @@ class EventGroup:
         intervals = self._definition().intervals
         return {i.text: self.get_current_count(event_id, i.text) for i in intervals}
 
+    def get_distribution(
+        self, measure: object, interval: str, current: bool = False
+    ) -> Distribution:
+        """Return how the values of a measure were spread in the last finished bucket.
+
+        Or in the current one. One in which there were none has the `count` 0. Waits and raises as
+        `get_counts` does; what cannot be a measure's name is a ConfigError.
+        """
+        name = self._text_of(measure)
+        view = self._view(interval, CURRENT if current else LAST)
+        return view.measures.get(name, Distribution())
+
     def get_history(self, interval: str, n: int | None = None) -> list[tuple[int, dict[str, int]]]:
         """Return the last `n` finished buckets as (start, counts), oldest first.
 
@@ -145,15 +187,21 @@ class EventGroup:
             raise ConfigError(f"group {self.name}: {shown(event_id)} {reason}") from None
 
     def _counts(self, interval: str, age: int) -> dict[str, int]:
+        return self._view(interval, age).counts
+
+    def _view(self, interval: str, age: int) -> View:
         if age == CURRENT and self._counter.has_pending():
             self.sync(STEP_SECONDS)
-        return self._read(interval, [age])[0][1]
+        [view] = self._views(interval, [age])
+        return view
 
     def _read(self, interval: str, ages: Sequence[int]) -> list[tuple[int, dict[str, int]]]:
+        return [(view.start, view.counts) for view in self._views(interval, ages)]
+
+    def _views(self, interval: str, ages: Sequence[int]) -> list[View]:
         definition = self._definition()
         found = find_interval(interval, definition.intervals, self.name)
-        views = read_views(self._flusher.store, definition, found, ages)
-        return [(view.start, view.counts) for view in views]
+        return read_views(self._flusher.store, definition, found, ages)
 
     def _definition(self) -> Definition:
         """The store's, with what it has not been told yet."""
@@ -180,6 +228,20 @@ def _log_carefully(
     tallies.look()
 
 
+def _observe_carefully(
+    counter: GroupCounter, tallies: Tallies, known: Table, name: object, value: object
+) -> None:
+    """Note a value as it comes, and have the next of its measure take the fast path."""
+    age = known.age
+    measure = counter.observe_by_name(name, value, time.time())
+    if measure is not None and not known.is_full and not counter.has_limit:
+        tally = tallies.tally_of((), [(counter, measure)])
+        if tally is not None:
+            known.remember([measure], tally, age)
+            tallies.make_room(tally)
+    tallies.look()
+
+
 class DummyEventGroup:
     """Stands in for a group that is not configured: writers do nothing, readers return nothing."""
 
@@ -187,6 +249,13 @@ class DummyEventGroup:
 
     def log(self, event_id: object, count: object = 1) -> None:
         """Do nothing."""
+
+    def observe(self, measure: object, value: object) -> None:
+        """Do nothing."""
+
+    def time(self, measure: object) -> Timer:
+        """Return what observes nothing of a `with` block."""
+        return Timer(self.observe, measure)
 
     def sync(self, timeout: float | None = None) -> bool:
         """Return True: nothing is pending."""
@@ -213,6 +282,12 @@ class DummyEventGroup:
     def get_current_counts(self, event_id: object) -> dict[str, int]:
         """Return no counts."""
         return {}
+
+    def get_distribution(
+        self, measure: object, interval: str, current: bool = False
+    ) -> Distribution:
+        """Return a distribution of nothing."""
+        return Distribution()
 
     def get_history(self, interval: str, n: int | None = None) -> list[tuple[int, dict[str, int]]]:
         """Return no buckets."""

@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from time import time
 from typing import Any, Final, Protocol
 
 from ecl_logging.fields import BURST_REPORT
+from ecl_logging.shares import Tally
 from ecl_logging.unbuilt import RESERVED, Seen, Shortcut
 from ecl_logging.weak_sets import WeakRefs
 
@@ -36,8 +37,6 @@ __all__ = [
     "ABSENT",
     "ROUTING",
     "FastPath",
-    "Share",
-    "Tally",
     "flushing_threads",
     "shut_fast_paths",
 ]
@@ -61,26 +60,6 @@ And an object for each flush that begins: while there is anything here, no fast 
 """
 
 
-class Share:
-    """An event of a tally's records: so many of one ID in one group."""
-
-    __slots__ = ("counter", "each", "event_id", "given")
-
-    def __init__(self, counter: Any, event_id: str, each: int) -> None:
-        self.counter, self.event_id, self.each = counter, event_id, each
-        self.given = 0  # so many of the tally's records have been passed on
-
-
-class Tally:
-    """How many records of some kinds have come, all of which count the same."""
-
-    __slots__ = ("n", "shares")
-
-    def __init__(self, shares: Iterable[Share]) -> None:
-        self.n = 0  # only grows
-        self.shares = tuple(shares)
-
-
 class Ending(Protocol):
     """Says whether it is too late to have anything collected later."""
 
@@ -100,6 +79,8 @@ class Asked(Protocol):
     def event(self) -> bool: ...
     @property
     def is_routed(self) -> bool: ...
+    @property
+    def measured(self) -> str | None: ...
 
 
 Handle = Callable[[logging.LogRecord], bool]
@@ -114,8 +95,10 @@ class FastPath:
     handle_by_event: Callable[..., Handle]
     handle_routed: Callable[..., Handle]
     handle_by_kind: Callable[..., Handle]
+    handle_measured: Callable[..., Handle]
     count_unbuilt: Callable[..., Shortcut]
     log_by_event: Callable[..., Callable[..., None]]
+    observe_by_name: Callable[..., Callable[..., None]]
 
     def __init__(self, life: Ending) -> None:
         """`life`: once it `is_ending`, the path stays shut."""
@@ -126,6 +109,8 @@ class FastPath:
         self, asked: Asked, kinds: Mapping[Any, Any], filters: list[Any], carefully: Handle
     ) -> Handle:
         """Return a handler's `handle`: it finds the tally in `kinds`, or goes `carefully`."""
+        if asked.measured is not None:
+            return self.handle_measured(kinds, filters, carefully, asked)
         if asked.event and not (asked.logger or asked.level or asked.levelname):
             by_event = self.handle_routed if asked.is_routed else self.handle_by_event
             return by_event(kinds, filters, carefully)
@@ -235,6 +220,47 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
 
         return handle
 
+    def handle_measured(  # noqa: C901 - as above
+        kinds: Any, filters: list[Any], carefully: Handle, asked: Asked
+    ) -> Handle:
+        by_logger, by_level, by_levelname = asked.logger, asked.level, asked.levelname
+        by_event, is_routed, measured = asked.event, asked.is_routed, asked.measured or ""
+
+        def handle(record: logging.LogRecord) -> bool:  # noqa: C901 - as above
+            try:
+                extras = record.__dict__
+                if BURST_REPORT in extras:
+                    return carefully(record)
+                tally = kinds
+                if by_logger:
+                    tally = tally[record.name]
+                if by_level:
+                    tally = tally[record.levelno]
+                if by_levelname:
+                    tally = tally[record.levelname]
+                if by_event:
+                    event = getattr(record, "event", ABSENT)
+                    if type(event) is not str and event is not ABSENT:
+                        return carefully(record)
+                    if is_routed and not is_unrouted(extras):
+                        return carefully(record)
+                    tally = tally[event]
+                if type(record.msg) is not str:  # a mapping may have what the extras have not
+                    return carefully(record)
+                has_value = measured in extras
+                tally = tally[has_value]
+                created = record.created
+                if has_value and (slots := tally.slots) is not None:
+                    value = extras[measured]
+                    kind = type(value)
+                    if (kind is float or kind is int) and start <= created < end and not filters: slots[tally.n - tally.base] = value; tally.n += 1; return True  # noqa: E501, E701, E702  # fmt: skip
+                elif start <= created < end and not filters: tally.n += 1; return True  # noqa: E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - as above; or there is no slot left
+                pass
+            return carefully(record)
+
+        return handle
+
     def count_unbuilt(  # noqa: C901, PLR0913, PLR0917 - called once for each logger
         seen: Seen,
         handler: Any,
@@ -310,6 +336,23 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
 
         return log
 
+    def observe_by_name(
+        known: Mapping[object, Tally], carefully: Callable[..., None]
+    ) -> Callable[..., None]:
+        def observe(measure: object, value: object) -> None:
+            try:
+                kind = type(value)
+                if (kind is float or kind is int) and type(measure) is str:
+                    tally = known[measure]
+                    slots: Any = tally.slots
+                    now = time()
+                    if start <= now < end: slots[tally.n - tally.base] = value; tally.n += 1; return  # noqa: E701, E702  # fmt: skip
+            except Exception:  # noqa: BLE001, S110 - as above
+                pass
+            carefully(measure, value)
+
+        return observe
+
     return {
         "open_at": open_at,
         "shut": shut,
@@ -317,6 +360,8 @@ def _functions_of_one_path(  # noqa: C901, PLR0915 - they share two variables
         "handle_by_event": handle_by_event,
         "handle_routed": handle_routed,
         "handle_by_kind": handle_by_kind,
+        "handle_measured": handle_measured,
         "count_unbuilt": count_unbuilt,
         "log_by_event": log_by_event,
+        "observe_by_name": observe_by_name,
     }

@@ -12,7 +12,7 @@ from typing import Any
 from ecl_logging.event_ids import MAX_LENGTH
 from ecl_logging.fast_path import ABSENT, ROUTING
 from ecl_logging.fields import Record
-from ecl_logging.rules import Asked, Counted, Rules, is_own
+from ecl_logging.rules import Asked, Counted, Measured, Rules, is_own
 from ecl_logging.tallies import Table, Tallies
 
 __all__ = ["Kinds"]
@@ -33,11 +33,15 @@ class Kinds:
         self._counters = counters
         self._tallies = tallies
         keys = asked.logger + asked.level + asked.levelname + asked.event
+        keys += asked.measured is not None
         self._table = Table(tallies, keys=keys, most=_MAX_KINDS)
 
     @property
     def table(self) -> dict[object, Any]:
-        """By logger, then level, name of the level, `event`, as far as they are asked for."""
+        """By logger, then level, name of the level, `event`, as far as they are asked for.
+
+        And at last by whether there is the attribute that is measured.
+        """
         return self._table.top
 
     @property
@@ -73,9 +77,10 @@ class Kinds:
         events = self._events_of(counted)
         if path is None or events is None:
             return
-        tally = self._tallies.tally_of(events)
+        tally = self._tallies.tally_of(events, self._measures_of(counted))
         if tally is not None:
             self._table.remember(path, tally, age)
+            self._tallies.make_room(tally)
 
     def _path_of(self, record: Any) -> list[object] | None:
         asked, path = self.asked, list[object]()
@@ -96,11 +101,17 @@ class Kinds:
             if not is_plain or (asked.is_routed and not ROUTING.isdisjoint(attributes)):
                 return None
             path.append(event)
+        if asked.measured is not None:
+            if type(record.msg) is not str:
+                return None  # a mapping may have what the record has not
+            path.append(asked.measured in attributes)
         return path
 
     def _events_of(self, counted: Sequence[Counted]) -> list[tuple[object, str, int]] | None:
         events = []
         for group, event_id, n in counted:
+            if type(event_id) is Measured:
+                continue
             is_plain = type(event_id) is str and len(event_id) <= MAX_LENGTH and type(n) is int
             if not is_plain or not 0 < n <= _MAX_EACH:  # type: ignore[operator]
                 return None
@@ -109,3 +120,10 @@ class Kinds:
                 return None  # it has to be seen at once that an ID has reached it
             events.append((counter, event_id, n))
         return events  # type: ignore[return-value]
+
+    def _measures_of(self, counted: Sequence[Counted]) -> list[tuple[object, str]]:
+        return [
+            (self._counters[group], one.measure)
+            for group, one, _ in counted
+            if isinstance(one, Measured)
+        ]

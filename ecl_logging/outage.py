@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.errors import EclError, StoreUnavailable
 from ecl_logging.notices import warn
 
 __all__ = ["Outage"]
@@ -14,11 +14,14 @@ __all__ = ["Outage"]
 # Not the module's own generator: its numbers belong to the program, which may have seeded it.
 _random = random.SystemRandom()
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
+_FIRST_PAUSE = 1.0  # seconds
 
 
 class Outage:
     """Whether the store is away. Thread safe: what is lost in a race is a pause, or a word."""
+
+    longest_pause = 30.0
+    """Seconds between two tries, at most; to be set before the first one."""
 
     def __init__(
         self,
@@ -62,15 +65,19 @@ class Outage:
 
     def may_try(self) -> bool:
         """Whether the pause since the last failure is over."""
-        return not self.is_on or time.monotonic() >= self._next_try
+        return self.seconds_left() <= 0
 
-    def began(self, error: StoreError) -> None:
+    def seconds_left(self) -> float:
+        """How much is left of the pause since the last failure."""
+        return self._next_try - time.monotonic() if self.is_on else 0.0
+
+    def began(self, error: EclError) -> None:
         """A step failed. Called for every failure; the pauses grow."""
         self.last_error = str(error)
         self.is_refusal = not isinstance(error, StoreUnavailable)
         if self._since is None:
             self._since = time.monotonic()
-        self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
+        self._pause = min(self.longest_pause, self._pause * 2 or _FIRST_PAUSE)
         # Processes that lost the store together should not come back together.
         self._next_try = time.monotonic() + self._pause * _random.uniform(0.75, 1.25)
         if not self.is_announced and not self._unsaid:

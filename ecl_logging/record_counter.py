@@ -20,7 +20,7 @@ from ecl_logging.intervals import whole_seconds
 from ecl_logging.kinds import Kinds
 from ecl_logging.problems import checked_together
 from ecl_logging.retirement import is_configured_anew
-from ecl_logging.rules import ASK_ALL, Counted, Rules, is_own
+from ecl_logging.rules import ASK_ALL, Counted, Measured, Rules, is_own
 from ecl_logging.settings import RuleConfig
 from ecl_logging.stores import check_store
 from ecl_logging.unbuilt import Seen, Shortcut
@@ -50,6 +50,7 @@ class RecordCounter:
         self._owns_ecl = owns_ecl
         self.flushing_threads = flushing_threads
         self._arrive = {name: counter.arrive for name, counter in ecl._counters.items()}
+        self._observe = {name: counter.observe for name, counter in ecl._counters.items()}
         self._first = next(iter(ecl._counters.values()), None)
         begin = self._first.begin if self._first is not None else None
         compiled = Rules(rules, ecl._counters, begin)
@@ -76,7 +77,10 @@ class RecordCounter:
         counted: list[Counted] = []
         for event in self._counted_by(record):
             group, event_id, n = event
-            self._arrive[group](event_id, n, created)
+            if isinstance(event_id, Measured):
+                self._observe[group](event_id.measure, n, created)
+            else:
+                self._arrive[group](event_id, n, created)
             counted.append(event)
         if not counted and self._unmatched is not None and not is_own(str(record.name)):
             counted = self._count_unmatched(self._unmatched, created)
@@ -115,7 +119,7 @@ class RecordCounter:
         if not self._needs_no_record:
             return None
         kinds, logger = self.kinds, seen.logger.name
-        if kinds is None:  # each is looked at
+        if kinds is None or kinds.asked.measured is not None:  # each is looked at
             return self._tallies.path.count_unbuilt(seen, handler, {}, None, ASK_ALL, carefully)
         below, key = kinds.below(logger, seen.level, seen.level_name)
         count_unbuilt = self._tallies.path.count_unbuilt

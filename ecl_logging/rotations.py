@@ -12,6 +12,7 @@ from ecl_logging.event_group import EventGroup
 from ecl_logging.intervals import Interval
 from ecl_logging.lifetime import watch
 from ecl_logging.notices import warn
+from ecl_logging.settled import newest_settled, settling_seconds
 from ecl_logging.ticker import Ticker
 
 __all__ = ["RotationFunction", "Rotations"]
@@ -19,7 +20,6 @@ __all__ = ["RotationFunction", "Rotations"]
 RotationFunction = Callable[[str, str, int, dict[str, int]], object]
 """Called with group, interval, start (Unix seconds) and event ID -> count."""
 
-_SETTLING_SECONDS = 1.0  # beside a flush interval: the time that a flush may take
 _PAUSE = 1.0  # seconds, before the store is asked again
 _LONGEST_PAUSE = 60.0
 _PATIENCE_AT_END = 1.0
@@ -90,8 +90,8 @@ class Rotations:
 
     def _tell_of_interval(self, group: EventGroup, interval: Interval, oldest: int) -> float:
         now, seconds, key = self._clock(), interval.seconds, (group.name, interval.seconds)
-        settling = group._counter.flush_seconds + _SETTLING_SECONDS
-        newest = interval.start_of(int(now - settling)) - seconds
+        settling = settling_seconds(group._counter.flush_seconds)
+        newest = newest_settled(interval, now, settling)
         told = self._told.setdefault(key, interval.start_of(int(self._since)) - seconds)
         current = interval.start_of(int(now))
         if told >= current:  # the clock has been set back

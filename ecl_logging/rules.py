@@ -21,16 +21,23 @@ from ecl_logging.settings import RuleConfig
 from ecl_logging.templates import Template
 from ecl_logging.unbuilt import KNOWN, RESERVED
 
-__all__ = ["ASK_ALL", "MEASURED", "Asked", "Counted", "Declaring", "Rules", "is_own"]
+__all__ = ["ASK_ALL", "Asked", "Counted", "Declaring", "Measured", "Rules", "is_own"]
 
 # (group, event ID as it came, count as it came); both may be anything a program can put there.
+# Or (group, a Measured, its value as it came).
 Counted = tuple[str, object, object]
 
 _MAX_PAIRS = 10_000
 _STEADY = frozenset({"name", "levelno", "levelname", "event"})
 
-MEASURED = "measured"
-"""The ID, known by identity, that a rule gives whose match counts no event."""
+
+class Measured:
+    """Stands in the place of an event ID: what comes with it is a value of this measure."""
+
+    __slots__ = ("measure",)
+
+    def __init__(self, measure: str) -> None:
+        self.measure = measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Asked:
     levelname: bool
     event: bool
     is_routed: bool = False  # by `event_group`, `event_count`, and who declares the event
+    measured: str | None = None  # whether a record has this attribute, and its value
 
 
 ASK_ALL = Asked(logger=True, level=True, levelname=True, event=True)
@@ -54,6 +62,7 @@ class _Rule:
         "_config",
         "_count",
         "_declaring",
+        "_measures",
         "_names",
         "_sole_name",
         "_template",
@@ -70,6 +79,7 @@ class _Rule:
         self._names = self._template.names if self._template else ()
         self._sole_name = self._template.sole_name() if self._template else None
         self._count = config.count
+        self._measures = [(Measured(name), value) for name, value in config.measure.items()]
 
     @property
     def stops(self) -> bool:
@@ -78,7 +88,12 @@ class _Rule:
     def asks(self) -> frozenset[str]:
         """The attributes that it looks at."""
         config = self._config
-        names = {*config.has, *self._names, *config.measure.values()}
+        return self._asks_for_values() | {*config.has, *config.measure.values()}
+
+    def _asks_for_values(self) -> frozenset[str]:
+        """Those that make a difference to what it counts, apart from measures."""
+        config = self._config
+        names = set(self._names)
         names |= {"message"} if config.pattern is not None else set()
         names |= {config.count} if isinstance(config.count, str) else set()
         names |= {"name"} if config.logger is not None else set()
@@ -90,9 +105,19 @@ class _Rule:
         config = self._config
         return (config.logger, config.at_least, config.levels) == (None, None, None)
 
-    def is_steady(self) -> bool:
-        """Whether it counts the same for all records that `Asked` does not tell apart."""
-        return self.asks() <= _STEADY and not self._config.measure
+    def measured(self) -> frozenset[str]:
+        """The attributes that it measures."""
+        return frozenset(self._config.measure.values())
+
+    def is_steady(self, measured: str | None) -> bool:
+        """Whether it counts the same for all records that `Asked` does not tell apart.
+
+        Of the attribute `measured` that says whether they have it.
+        """
+        told_apart = _STEADY if measured is None else _STEADY | {measured}
+        return self._asks_for_values() <= _STEADY and (
+            self.measured() <= frozenset({measured}) and set(self._config.has) <= told_apart
+        )
 
     def fits(self, name: str, level: int) -> bool:
         """Whether the rule is for records of this logger and level."""
@@ -103,22 +128,24 @@ class _Rule:
             return False
         return config.logger is None or is_below(name, config.logger)
 
-    def match(self, fields: Fields) -> tuple[bool, object, object]:
-        """Return whether the rule matches, and the ID and count of the event that it counts."""
+    def match(self, fields: Fields) -> Sequence[Counted] | None:
+        """Return what the rule counts; None where it does not match."""
         if any(fields.get(name) is MISSING for name in self._config.has):
-            return False, MISSING, 0
+            return None
         if self.pattern is not None:
             found = self.pattern.search(fields.message())
             if found is None:
-                return False, MISSING, 0
+                return None
             fields = fields.with_groups(found.groupdict())
-        if any(fields.get(name) is MISSING for name in self._config.measure.values()):
-            return False, MISSING, 0
-        if self._template is None:
-            return True, MEASURED, 0
-        event_id = self._event_id(self._template, fields)
-        count = fields.get(self._count) if isinstance(self._count, str) else self._count
-        return event_id is not MISSING and count is not MISSING, event_id, count
+        counted: list[Counted] = []
+        if self._template is not None:
+            event_id = self._event_id(self._template, fields)
+            count = fields.get(self._count) if isinstance(self._count, str) else self._count
+            counted.append((self.group, event_id, count))
+        for measured, attribute in self._measures:
+            counted.append((self.group, measured, fields.get(attribute)))
+        is_whole = all(one is not MISSING and n is not MISSING for _, one, n in counted)
+        return counted if is_whole else None
 
     def _event_id(self, template: Template, fields: Fields) -> object:
         if template.literal is not None:
@@ -181,7 +208,8 @@ class Rules:
         """What the rules ask of records; None where no kind of record counts the same each time."""
         if self._rules is None:
             return Asked(logger=False, level=False, levelname=False, event=True, is_routed=True)
-        if any(not rule.is_steady() and rule.is_for_all() for rule in self._rules):
+        measured = self._sole_measured()
+        if any(not rule.is_steady(measured) and rule.is_for_all() for rule in self._rules):
             return None
         names = frozenset().union(*(rule.asks() for rule in self._rules))
         return Asked(
@@ -190,7 +218,13 @@ class Rules:
             level="levelno" in names,
             levelname="levelname" in names,
             event="event" in names,
+            measured=measured,
         )
+
+    def _sole_measured(self) -> str | None:
+        """The attribute that all measures are of, if it is one that records have or have not."""
+        names = frozenset().union(*(rule.measured() for rule in self._rules or ()))
+        return next(iter(names)) if len(names) == 1 and "message" not in names else None
 
     def need_no_record(self) -> bool:
         """Whether they ask for nothing but logger, level and extras."""
@@ -203,7 +237,8 @@ class Rules:
         As far as `asked` does not tell them apart.
         """
         rules = self._fitting(name, level) if self._rules is not None else ()
-        return all(rule.is_steady() for rule in rules)
+        measured = self._sole_measured()
+        return all(rule.is_steady(measured) for rule in rules)
 
     def name(self, record: Record) -> tuple[str, str] | None:
         """Return group and event ID of the first rule that matches and counts an event.
@@ -211,7 +246,7 @@ class Rules:
         None where there is none. May raise what the record's own objects raise.
         """
         for group, event_id, _ in self.counted_by(record):
-            if event_id is MEASURED:
+            if type(event_id) is Measured:
                 continue
             with contextlib.suppress(InvalidEvent):
                 text = text_of(event_id)
@@ -275,13 +310,14 @@ class _Matcher:
         failure: Exception | None = None
         for rule in self._rules:
             try:
-                matches, event_id, count = rule.match(fields)
+                counted = rule.match(fields)
             except Exception as error:  # noqa: BLE001 - an attribute can raise anything
                 failure = error
                 continue
-            if event_id is not MISSING and matches:
-                yield rule.group, event_id, count
-            if matches and rule.stops:
+            if counted is None:
+                continue
+            yield from counted
+            if rule.stops:
                 break
         if failure is not None:
             raise failure  # when all other rules have had the record

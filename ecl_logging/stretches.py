@@ -33,6 +33,7 @@ class Stretch:
         "other",
         "parts",
         "start",
+        "sums",
         "unsure",
     )
 
@@ -41,6 +42,7 @@ class Stretch:
         self.counts: dict[str, int] = {}
         self.parts: list[dict[str, int]] = []  # cut for batches already; the last goes first
         self.unsure: dict[str, int] = {}  # IDs that nobody here knows; the store is asked
+        self.sums: dict[str, int] = {}  # digits of measures' sums; these are no events
         self.other = 0  # events of IDs for which there was no room
         self.invalid = 0  # notes of invalid values; these are in no sum of events
         self.merged = False  # several stretches of an outage that outlasted the memory
@@ -55,7 +57,7 @@ class Stretch:
 
     def has_sure(self) -> bool:
         """Whether a batch can carry something of it."""
-        return bool(self.counts or self.parts or self.other or self.invalid)
+        return bool(self.counts or self.parts or self.other or self.invalid or self.sums)
 
     def cut(self) -> None:
         """Cut counts that no batch can carry, all at once: many are not gone through for each."""
@@ -66,11 +68,18 @@ class Stretch:
             parts = parts[::-1] + self.parts
             self.parts, self.counts = parts, {}
 
+    def has_room_for_sums(self) -> bool:
+        """Whether the sums go with the next batch; else they go with a later one."""
+        cells = self.parts[-1] if self.parts else self.counts
+        return not cells or len(cells) + len(self.sums) <= MAX_BATCH_IDS
+
     def frozen(self) -> Frozen:
         """Return what one batch can carry of what is sure, once it is cut."""
         cells = self.parts[-1] if self.parts else self.counts
         notes = {OTHER: self.other, INVALID: self.invalid}
         counts = cells | {cell: n for cell, n in notes.items() if n}
+        if self.has_room_for_sums():
+            counts |= self.sums
         return Frozen(self.start, self.end, self.cut_by, self.merged, counts, events_in(counts))
 
 
@@ -192,9 +201,10 @@ class Stretches:
         stretch.cut()
         frozen = stretch.frozen()
         cells = self._cells - len(stretch.parts[-1] if stretch.parts else stretch.counts)
+        sums = {} if stretch.has_room_for_sums() else stretch.sums
         # These call nothing.
         self.frozen = frozen
-        stretch.other, stretch.invalid = 0, 0
+        stretch.other, stretch.invalid, stretch.sums = 0, 0, sums
         if stretch.parts:
             del stretch.parts[-1]
         else:
@@ -258,6 +268,12 @@ class Stretches:
             older.counts, newer.counts = newer.counts, older.counts
         if len(older.unsure) > len(newer.unsure):
             older.unsure, newer.unsure = newer.unsure, older.unsure
+        for cell in list(older.sums):
+            if cell in newer.sums:
+                newer.sums[cell] += older.sums[cell]
+            else:
+                newer.sums[cell] = older.sums[cell]
+            del older.sums[cell]
         for event_id in list(older.counts):
             self._move(event_id, older.counts, newer.counts)
         for event_id in list(older.unsure):

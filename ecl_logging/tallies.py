@@ -8,13 +8,20 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from ecl_logging.fast_path import FastPath, Share, Tally, flushing_threads
+from ecl_logging.fast_path import FastPath, flushing_threads
 from ecl_logging.locks import Interrupted, do_alone, is_mine, unless_mine
+from ecl_logging.observed import Values
+from ecl_logging.shares import MeasuredShare, Share, Tally
 from ecl_logging.weak_sets import WeakRefs
 
 __all__ = ["Table", "Tallies"]
 
 _MAX_TALLIES = 20_000
+_MAX_MEASURED = 1_000  # of them, which have room for values
+
+
+_Event = tuple[object, str, int]  # counter, event ID, how much
+_Measure = tuple[object, str]  # counter, name
 
 
 class _Counter(Protocol):
@@ -89,7 +96,7 @@ class Tallies:
     def __init__(self, flusher: _Flusher) -> None:
         self._flusher = flusher
         self.path = FastPath(flusher)
-        self._tallies: dict[tuple[tuple[object, str, int], ...], Tally] = {}
+        self._tallies: dict[tuple[tuple[_Event, ...], tuple[_Measure, ...]], Tally] = {}
         self._tables: WeakRefs[Table] = WeakRefs()
         self._second = 0  # in which the path was open last
         self._lock = threading.RLock()
@@ -101,6 +108,9 @@ class Tallies:
         for tally in list(self._tallies.values()):
             for share in tally.shares:
                 share.given = tally.n
+            for measured in tally.measured:
+                measured.given = tally.n
+            tally.base = tally.n
 
     def is_interrupted(self) -> bool:
         """Whether this thread is at work here: a signal handler has come in between."""
@@ -108,19 +118,25 @@ class Tallies:
 
     # --- kinds
 
-    def tally_of(self, events: Iterable[tuple[object, str, int]]) -> Tally | None:
+    def tally_of(self, events: Iterable[_Event], measures: Iterable[_Measure] = ()) -> Tally | None:
         """Return the tally of records that count these events: (counter, event ID, how much).
 
-        None where there are too many tallies already, or somebody else is at work here.
+        And that have these measures: (counter, name), all of one attribute. None where there are
+        too many tallies already, or somebody else is at work here.
         """
-        key = tuple(events)
+        key = tuple(events), tuple(measures)
         with contextlib.suppress(Interrupted):
             return self._tallies.get(key) or do_alone(self._lock, lambda: self._add(key))
         return None
 
-    def _add(self, key: tuple[tuple[object, str, int], ...]) -> Tally | None:
-        if key not in self._tallies and len(self._tallies) < _MAX_TALLIES:
-            self._tallies[key] = Tally(Share(*event) for event in key)
+    def _add(self, key: tuple[tuple[_Event, ...], tuple[_Measure, ...]]) -> Tally | None:
+        events, measures = key
+        has_room = len(self._tallies) < _MAX_TALLIES
+        if measures and has_room:
+            has_room = sum(1 for tally in self._tallies.values() if tally.measured) < _MAX_MEASURED
+        if key not in self._tallies and has_room:
+            shares = [Share(*event) for event in events]
+            self._tallies[key] = Tally(shares, [MeasuredShare(*measure) for measure in measures])
         return self._tallies.get(key)
 
     def tell_of_changes(self, table: Table) -> None:
@@ -148,13 +164,40 @@ class Tallies:
         # A signal handler may fork, and its child come back here: to tallies that it has added to,
         # and that `reset` has seen to.
         for tally in list(self._tallies.values()):
-            n = tally.n
-            for share in tally.shares:
-                new = n - share.given
-                if new > 0:
-                    arrivals = share.counter.arrivals
-                    arrivals += ((share.event_id, new * share.each, second),)
-                    share.given = n
+            self._pass_on(tally, second)
+
+    def _pass_on(self, tally: Tally, second: int) -> None:
+        n, slots, base = tally.n, tally.slots, tally.base
+        for share in tally.shares:
+            new = n - share.given
+            if new > 0:
+                arrivals = share.counter.arrivals
+                arrivals += ((share.event_id, new * share.each, second),)
+                share.given = n
+        for measured in tally.measured:
+            new = n - measured.given
+            if slots is not None and new > 0:
+                values = Values(measured.measure, slots[n - base - new : n - base])
+                arrivals = measured.counter.arrivals
+                arrivals += ((values, new, second),)
+                measured.given = n
+        if n > base:
+            tally.base = n
+
+    def make_room(self, tally: Tally) -> None:
+        """Have room for more values. On the thread that logs: waits for nobody, never raises."""
+        if not tally.is_full():
+            return
+        with contextlib.suppress(Interrupted):
+            do_alone(self._lock, lambda: self._make_room(tally))
+
+    def _make_room(self, tally: Tally) -> None:
+        second, n = self._second, tally.n - tally.base
+        self.path.shut()
+        self._pass_on(tally, second)
+        self.path.open_at(float(second))
+        for measured in tally.measured:
+            measured.counter.see_to_values(n)
 
     def look(self) -> None:
         """See that the path is open. On the thread that logs: waits for nobody, never raises."""

@@ -14,12 +14,12 @@ import pytest
 from ecl_logging.fast_path import (
     ABSENT,
     FastPath,
-    Tally,
     flushing_threads,
     shut_fast_paths,
 )
 from ecl_logging.fields import MISSING, NamedByFilter
 from ecl_logging.rules import Asked
+from ecl_logging.shares import Tally
 
 NOW = 1_800_000_000.0
 BY_EVENT = Asked(logger=False, level=False, levelname=False, event=True)

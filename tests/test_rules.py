@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecl_logging.config import config_from
-from ecl_logging.rules import MEASURED, Counted, Rules
+from ecl_logging.rules import Counted, Measured, Rules
 
 ANY = {"intervals": ["1m"], "auto_declare_events": True}
 
@@ -25,6 +25,11 @@ def counted(rules: object, *records: logging.LogRecord) -> list[Counted]:
     config = config_from({"groups": {"g": ANY, "h": ANY}, "rules": rules})
     compiled = Rules(config.rules, config.groups)
     return [one for a_record in records for one in compiled.counted_by(a_record)]
+
+
+def told(counted: list[Counted]) -> list[tuple[object, ...]]:
+    """What was counted, with the name of a measure in the place of what stands for it."""
+    return [(g, ("measure", i.measure) if isinstance(i, Measured) else i, n) for g, i, n in counted]
 
 
 def ids(rule: dict[str, Any], *records: logging.LogRecord) -> list[object]:
@@ -116,8 +121,37 @@ def test_a_rule_with_a_measure_and_no_event_counts_nothing_but_can_stop():
         {"group": "g", "event": "rest"},
     ]
 
-    assert counted(rules, record(duration=0.1)) == [("g", MEASURED, 0)]
+    assert told(counted(rules, record(duration=0.1))) == [("g", ("measure", "latency"), 0.1)]
     assert counted(rules, record()) == [("g", "rest", 1)]
+
+
+def test_a_rule_counts_its_event_beside_its_measures():
+    rules = [{"group": "g", "event": "sale", "measure": {"latency": "s", "size": "bytes"}}]
+
+    assert told(counted(rules, record(s="0.5", bytes=7))) == [
+        ("g", "sale", 1),
+        ("g", ("measure", "latency"), "0.5"),
+        ("g", ("measure", "size"), 7),
+    ]
+
+
+def test_a_rule_without_a_value_for_each_measure_does_not_match():
+    rules = [{"group": "g", "event": "sale", "measure": {"latency": "s", "size": "bytes"}}]
+
+    assert counted(rules, record(s=0.5)) == []
+
+
+def test_a_measure_may_be_of_a_patterns_group():
+    rules = [{"group": "g", "pattern": r"(?P<ms>\d+) ms", "measure": {"latency": "ms"}}]
+    found = told(counted(rules, record(msg="it took %d ms", args=(7,)), record(msg="it took long")))
+
+    assert found == [("g", ("measure", "latency"), "7")]
+
+
+def test_a_measure_may_be_in_a_message_that_is_a_mapping():
+    rules = [{"group": "g", "measure": {"latency": "s"}}]
+
+    assert told(counted(rules, record(msg={"s": 0.5}))) == [("g", ("measure", "latency"), 0.5)]
 
 
 # --- what they count

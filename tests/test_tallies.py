@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ecl_logging.fast_path import Tally, flushing_threads
+from ecl_logging.fast_path import flushing_threads
 from ecl_logging.locks import Interrupted
+from ecl_logging.shares import Tally
 from ecl_logging.tallies import Table, Tallies
 from tests.interruptions import interrupted_at
 from tests.test_interruptions import until_it_goes_through

@@ -15,6 +15,7 @@ from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError, EclError, StoreError, StoreUnavailable
 from ecl_logging.problems import masked
 from ecl_logging.settings import Config
+from ecl_logging.settled import USUAL_FLUSH_SECONDS, settling_seconds
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.stores.steps import united
@@ -78,6 +79,12 @@ class Context:
             )
             raise ConfigError(f"{self.store.shown} knows no group {group!r}; {known}")
         return definitions[group]
+
+    def settling_seconds(self, group: str) -> float:
+        """How long after its end a bucket of the group settles, as far as the file says."""
+        config = self.config.groups.get(group) if self.config else None
+        own = config.sync_interval if config is not None else None
+        return settling_seconds(max(USUAL_FLUSH_SECONDS, own or 0.0))
 
     def _stored(self, name: str) -> Definition | None:
         """The definition of a group of the store, which somebody else may have spoilt."""

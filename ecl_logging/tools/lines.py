@@ -19,6 +19,7 @@ __all__ = [
     "Line",
     "Size",
     "Span",
+    "cut",
     "framed",
     "width_of",
 ]
@@ -52,6 +53,14 @@ class Size:
 def width_of(line: Line, ruler: Ruler) -> int:
     """Return how many columns the line takes."""
     return sum(ruler.measure(span.text) for span in line)
+
+
+def cut(lines: list[Line], rows: int) -> list[Line]:
+    """Return so many of the lines; the last one says how many others there are."""
+    hidden = len(lines) - rows
+    if hidden <= 0:
+        return lines
+    return [*lines[: max(0, rows - 1)], (Span(f"... and {hidden + 1} more", DIM),)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ecl_logging.intervals import Interval
 from ecl_logging.tools.lines import BOLD, DIM, PLAIN, Frame, Line, Size, Span, framed
 from ecl_logging.tools.printable import Ruler
 from ecl_logging.tools.reports import Reading, Report, Selection
+from ecl_logging.tools.stacked import stacked
 
 __all__ = ["picture"]
 
@@ -30,7 +31,7 @@ def picture(
         _Table(list(of_group), selection, size.columns, ruler)
         for _, of_group in groupby(reports, lambda report: report.group)
     ]
-    return framed(lambda rows: _stacked(tables, rows), reading.notes, frame, size, ruler)
+    return framed(lambda rows: stacked(tables, rows, of="group"), reading.notes, frame, size, ruler)
 
 
 # --- one group's table
@@ -133,39 +134,3 @@ class _Table:
         head = Span(self._ruler.left(shortened, self._width), style)
         both = zip(cells, self._columns, strict=True)
         return (head, *(Span(cell.rjust(column.width), style) for cell, column in both))
-
-
-# --- tables one below the other
-
-
-def _stacked(tables: Sequence[_Table], rows: int) -> list[Line]:
-    """The tables, each below an empty line; what there is no room for is said at its place."""
-    shown = _that_fit(tables, rows)
-    hidden = len(tables) - len(shown)
-    spare = rows - sum(1 + table.least_height for table in shown) - (1 if hidden else 0)
-    more = _shared([max(0, table.row_count - 1) for table in shown], max(0, spare))
-    lines: list[Line] = []
-    for table, extra in zip(shown, more, strict=True):
-        lines += [(), *table.lines(table.least_height + extra)]
-    if hidden:
-        lines.append((Span(f"... and {hidden} more {'groups' if hidden > 1 else 'group'}", DIM),))
-    return lines
-
-
-def _that_fit(tables: Sequence[_Table], rows: int) -> Sequence[_Table]:
-    """As many as fit, with the line that tells of the others; one at least, to be cropped."""
-    heights = [1 + table.least_height for table in tables]
-    if sum(heights) <= rows:
-        return tables
-    fitting = [n for n in range(1, len(tables)) if sum(heights[:n]) < rows]
-    return tables[: max(fitting, default=1)]
-
-
-def _shared(wants: Sequence[int], room: int) -> list[int]:
-    """Share out the room: who wants little has it, the others get equally much."""
-    shares = [0] * len(wants)
-    by_want: Iterable[int] = sorted(range(len(wants)), key=lambda number: wants[number])
-    for done, number in enumerate(by_want):
-        shares[number] = min(wants[number], room // (len(wants) - done))
-        room -= shares[number]
-    return shares

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ecl_logging.tools import formats
 from ecl_logging.tools.command import (
@@ -21,7 +21,7 @@ from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.moments import Moment, local_time, utc_time
 from ecl_logging.tools.options import WATCH_SECONDS, add_watch_option, parse_words, whole_number
 from ecl_logging.tools.printable import Ruler, printable
-from ecl_logging.tools.reports import Query, Reading, Selection, read
+from ecl_logging.tools.reports import Block, Query, Reading, Selection, read
 from ecl_logging.views import CURRENT, LAST
 
 __all__ = ["main"]
@@ -36,10 +36,10 @@ _CLASHES = {
     "--json": ("--csv",),
     "--csv": ("--watch",),
     "--history": ("--watch", *_BUCKETS),
-    "--sources": ("--csv", "--history", "--watch", "-i", *_BUCKETS, *_IDS),
+    "--sources": ("--csv", "--history", "--watch", "--measures", "-i", *_BUCKETS, *_IDS),
     "--check": (
-        *("--json", "--csv", "--history", "--watch", "--sources", "--local", "-g", "-i"),
-        *(*_BUCKETS, *_IDS),
+        *("--json", "--csv", "--history", "--watch", "--sources", "--measures", "--local"),
+        *("-g", "-i", *_BUCKETS, *_IDS),
     ),
 }
 
@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_common_options(parser, positional=False)
     parser.add_argument(
-        "words", nargs="*", metavar="PATTERN", help="show the IDs that match a glob, such as 'req*'"
+        "words",
+        nargs="*",
+        metavar="PATTERN",
+        help="show the IDs, or with --measures the measures, that match a glob, such as 'req*'",
     )
     parser.add_argument("-g", dest="group", metavar="GROUP", help="print `id:count` of this group")
     parser.add_argument("-i", dest="interval", metavar="INT", help="the interval, such as 5m")
@@ -94,6 +97,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top", type=whole_number, metavar="N", help="the N largest, in order")
     parser.add_argument("--nonzero", action="store_true", help="without counts of zero")
+    parser.add_argument(
+        "--measures",
+        action="store_true",
+        help="what was measured, instead of the counts: how many values, their mean, percentiles "
+        "and largest value; PATTERN, --top and --nonzero choose among measures then",
+    )
     parser.add_argument(
         "--sources",
         action="store_true",
@@ -198,7 +207,9 @@ def _query(arguments: argparse.Namespace, patterns: Sequence[str]) -> Query:
         ages=ages,
         history=arguments.history,
         one_interval=is_plain and arguments.group is not None,
-        selection=Selection(tuple(patterns), arguments.top, arguments.nonzero),
+        selection=Selection(
+            tuple(patterns), arguments.top, arguments.nonzero, of_measures=arguments.measures
+        ),
     )
 
 
@@ -208,10 +219,10 @@ def _written(reading: Reading, query: Query, arguments: argparse.Namespace, mome
     if arguments.json:
         reports = (formats.report_object(one, moment) for block in blocks for one in block)
         return formats.json_document(reports)
+    if arguments.measures:
+        return _measures_written(blocks, arguments, moment)
     if arguments.csv:
-        # A terminal is not to be driven by what somebody has stored; a file has it as it is.
-        written = printable if sys.stdout.isatty() else str
-        return formats.csv_rows(blocks, moment, written=written)
+        return formats.csv_rows(blocks, moment, written=_as_stored())
     if arguments.history is not None:
         headed = arguments.group is None or len(blocks) > 1
         return formats.history_tables(
@@ -222,11 +233,34 @@ def _written(reading: Reading, query: Query, arguments: argparse.Namespace, mome
     return formats.headed_blocks(blocks, moment)
 
 
+def _measures_written(
+    blocks: Sequence[Block], arguments: argparse.Namespace, moment: Moment
+) -> str:
+    from ecl_logging.tools import measure_tables
+
+    if arguments.csv:
+        return measure_tables.csv_rows(blocks, moment, written=_as_stored())
+    if arguments.history is not None:
+        headed = arguments.group is None or len(blocks) > 1
+        return measure_tables.history_tables(blocks, moment, headed=headed, ruler=_ruler())
+    if arguments.group is not None:
+        return measure_tables.titled_tables(blocks, _ruler())
+    return measure_tables.headed_tables(blocks, moment, _ruler())
+
+
+def _as_stored() -> Callable[[str], str]:
+    """A file has texts as somebody has stored them; a terminal is not to be driven by that."""
+    return printable if sys.stdout.isatty() else str
+
+
 def _watch(context: Context, query: Query, arguments: argparse.Namespace, moment: Moment) -> int:
     from ecl_logging.tools.painters import open_painter
-    from ecl_logging.tools.picture import picture
     from ecl_logging.tools.watch import Display, LiveTable, Stream, watch
 
+    if arguments.measures:
+        from ecl_logging.tools.measure_tables import picture
+    else:
+        from ecl_logging.tools.picture import picture
     painter = None if arguments.json else open_painter(sys.stdout)
     display: Display[Reading]
     if painter is not None:
@@ -252,6 +286,10 @@ def _written_again(
     blocks = reading.selected(query.selection)
     if arguments.json:
         return formats.json_line([formats.report_object(one, moment) for (one,) in blocks])
+    if arguments.measures:
+        from ecl_logging.tools.measure_tables import headed_tables
+
+        return headed_tables(blocks, moment, _ruler())
     return formats.headed_blocks(blocks, moment)
 
 

@@ -6,16 +6,16 @@ import dataclasses
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.errors import ConfigError
 from ecl_logging.intervals import Interval
 from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition, Finished, Store
 from ecl_logging.tools.command import Context
-from ecl_logging.views import CURRENT, LAST, View, read_views
+from ecl_logging.views import CURRENT, LAST, View, read_starts, read_views
 
 __all__ = [
     "Block",
@@ -25,11 +25,11 @@ __all__ = [
     "Selection",
     "read",
     "report_finished",
-    "store_second",
 ]
 
 _MOST_PLACES = 5  # that the note on `@` cells names
-_SECOND = Interval("1s", 1)
+
+_Shown = TypeVar("_Shown")  # a count, or a distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,24 @@ Block: TypeAlias = tuple[Report, ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which IDs are shown."""
+    """Which IDs are shown, or which measures."""
 
     patterns: tuple[str, ...] = ()
     top: int | None = None
     nonzero: bool = False
+    of_measures: bool = False
 
     def ids_of(self, block: Sequence[Report]) -> list[str]:
         """Return the IDs that are wanted of a block, sorted; with `top`, the largest first.
+
+        Of measures their names, ranked by how many values they have.
 
         A block of several buckets is ranked by their sums.
         """
         totals: Counter[str] = Counter()
         for report in block:
-            counts = report.view.counts
-            totals.update({i: n for i, n in counts.items() if n} if self.nonzero else counts)
+            amounts = self._amounts(report)
+            totals.update({i: n for i, n in amounts.items() if n} if self.nonzero else amounts)
         ids = sorted(totals)
         if self.patterns:
             matchers = self._matchers()
@@ -78,17 +81,30 @@ class Selection:
 
     def unmatched(self, blocks: Iterable[Block]) -> list[str]:
         """Return the patterns that match no ID of any block."""
-        ids = {event_id for block in blocks for report in block for event_id in report.view.counts}
+        reports = (report for block in blocks for report in block)
+        ids = {event_id for report in reports for event_id in self._amounts(report)}
         both = zip(self.patterns, self._matchers(), strict=True)
         return [pattern for pattern, matches in both if not any(map(matches, ids))]
+
+    def _amounts(self, report: Report) -> Mapping[str, int]:
+        """What is chosen from."""
+        if not self.of_measures:
+            return report.view.counts
+        return {name: one.count for name, one in report.view.measures.items()}
 
     def _matchers(self) -> list[Callable[[str], object]]:
         return [re.compile(fnmatch.translate(pattern)).match for pattern in self.patterns]
 
     def _only(self, ids: Iterable[str], report: Report) -> Report:
-        counts = report.view.counts
-        kept = {i: counts[i] for i in ids if i in counts and (counts[i] or not self.nonzero)}
-        return dataclasses.replace(report, view=dataclasses.replace(report.view, counts=kept))
+        view = report.view
+        if self.of_measures:
+            view = dataclasses.replace(view, measures=self._kept(ids, view.measures))
+        else:
+            view = dataclasses.replace(view, counts=self._kept(ids, view.counts))
+        return dataclasses.replace(report, view=view)
+
+    def _kept(self, ids: Iterable[str], found: Mapping[str, _Shown]) -> dict[str, _Shown]:
+        return {i: found[i] for i in ids if i in found and (found[i] or not self.nonzero)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +127,21 @@ class Reading:
     notes: tuple[str, ...]
 
     def selected(self, selection: Selection) -> list[Block]:
-        """Return the blocks with the IDs that are wanted."""
+        """Return the blocks with the IDs, or the measures, that are wanted."""
         return [selection.of(block) for block in self.blocks]
 
 
 def read(context: Context, query: Query) -> Reading:
     """Read what is asked for, and select. Raises ConfigError and StoreError."""
-    notes = []
+    notes, selection = [], query.selection
     if not context.store.groups():
         notes.append(f"nothing counted in {context.store.shown}; choose with --store or ECL_STORE")
     blocks = _blocks(context, query)
-    notes += _note_unmatched(query.selection.unmatched(blocks))
+    if selection.of_measures and not selection.patterns and not notes:
+        notes += _note_unmeasured(blocks)
+    notes += _note_unmatched(
+        selection.unmatched(blocks), "measure" if selection.of_measures else "ID"
+    )
     notes += _note_own_cells(blocks)
     return Reading(tuple(blocks), tuple(notes))
 
@@ -181,36 +201,32 @@ def _word(age: int) -> str:
 # --- buckets that a rotation has finished
 
 
-def store_second(store: Store, group: str) -> int:
-    """Return the whole second that the store's clock is in."""
-    [now] = store.read(group, _SECOND, [CURRENT])
-    return now.start
-
-
 def report_finished(
     store: Store, definition: Definition, finished: Finished, *, is_newest: bool
 ) -> Report:
     """Return a bucket by its start, however long ago that was. Raises StoreError."""
-    interval, word = finished.interval, "last" if is_newest else "past"
-    for _ in range(10):
-        now = store_second(store, definition.group)
-        age = (interval.start_of(now) - finished.start) // interval.seconds
-        # An edge may pass before the bucket is read, and make it one older.
-        for report in _reports(store, definition, interval, (age, age + 1)):
-            if report.view.start == finished.start:
-                return dataclasses.replace(report, bucket=word)
-    raise StoreUnavailable(f"{store.shown}: too slow for intervals of {interval.text}")
+    interval, start = finished.interval, finished.start
+    starts = range(start, start + interval.seconds, interval.seconds)
+    [view] = read_starts(store, definition, interval, starts)
+    word = "last" if is_newest else "past"
+    return Report(definition.group, interval, word, view.in_order())
 
 
 # --- what is said beside the counts
 
 
-def _note_unmatched(patterns: Sequence[str]) -> list[str]:
+def _note_unmeasured(blocks: Iterable[Block]) -> list[str]:
+    if any(report.view.measures for block in blocks for report in block):
+        return []
+    return ["nothing is measured there; `measure` in a rule does so, and `observe` in a program"]
+
+
+def _note_unmatched(patterns: Sequence[str], what: str) -> list[str]:
     if not patterns:
         return []
     texts = " or ".join(map(repr, patterns))
     hint = "capitals matter; a first word is CONFIG where it is a file, or ends in .yaml or .yml"
-    return [f"no ID matches {texts} ({hint})"]
+    return [f"no {what} matches {texts} ({hint})"]
 
 
 def _note_own_cells(blocks: Iterable[Block]) -> list[str]:

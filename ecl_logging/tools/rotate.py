@@ -9,9 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
@@ -30,6 +28,7 @@ from ecl_logging.tools.command import (
 from ecl_logging.tools.lean_redis import import_redis_leanly
 from ecl_logging.tools.printable import printable
 from ecl_logging.tools.settling import SettlingBuckets
+from ecl_logging.tools.termination import termination
 
 __all__ = ["main"]
 
@@ -93,23 +92,12 @@ def _run(arguments: argparse.Namespace) -> int:
                 rotator.define()
                 rotator.rotate()
             else:
-                _rotate_until(_termination(), rotator)
+                _rotate_until(termination(), rotator)
         except KeyboardInterrupt:
             rotator.settling.print_due(math.inf)
             raise
         rotator.settling.print_due(math.inf)
     return 0
-
-
-def _termination() -> SimpleQueue[None]:
-    """Return a queue that gets something when SIGTERM comes.
-
-    Not an Event, whose `set` deadlocks when the signal comes into the midst of its `wait`.
-    """
-    stopping: SimpleQueue[None] = SimpleQueue()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: stopping.put(None))
-    return stopping
 
 
 def _rotate_until(stopping: SimpleQueue[None], rotator: _Rotator) -> None:

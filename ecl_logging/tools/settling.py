@@ -13,9 +13,6 @@ from ecl_logging.tools.command import Context
 
 __all__ = ["SettlingBuckets"]
 
-_USUAL_FLUSH_SECONDS = 1.0  # of handlers; a group's own `sync_interval` goes before it
-_SLACK_SECONDS = 1.0  # for what is under way
-
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
@@ -36,7 +33,7 @@ class SettlingBuckets:
     def add(self, definition: Definition, buckets: Sequence[Finished], now: float) -> None:
         """Keep buckets of one rotation, oldest first."""
         newest = {one.interval: one.start for one in buckets}
-        due = now + self._settling_seconds(definition.group)
+        due = now + self._context.settling_seconds(definition.group)
         for one in buckets:
             kept = _Kept(definition, one, is_newest=newest[one.interval] == one.start)
             self._kept.setdefault(definition.group, deque()).append((due, kept))
@@ -64,8 +61,3 @@ class SettlingBuckets:
         )
         sys.stdout.write(json_line(report_object(report, utc_time)))
         sys.stdout.flush()
-
-    def _settling_seconds(self, group: str) -> float:
-        config = self._context.config.groups.get(group) if self._context.config else None
-        own = config.sync_interval if config is not None else None
-        return max(_USUAL_FLUSH_SECONDS, own or 0.0) + _SLACK_SECONDS

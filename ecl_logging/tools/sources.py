@@ -9,7 +9,7 @@ from ecl_logging.intervals import whole_seconds
 from ecl_logging.tools.command import Context
 from ecl_logging.tools.moments import Moment
 from ecl_logging.tools.printable import Ruler
-from ecl_logging.tools.reports import store_second
+from ecl_logging.views import store_second
 
 __all__ = ["SourceReport", "read_sources", "source_object", "source_table"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecl_logging.tools.common import Reading, Row
-from ecl_logging.tools.lines import DIM, PLAIN, Frame, Line, Size, Span, framed
+from ecl_logging.tools.lines import DIM, PLAIN, Frame, Line, Size, Span, cut, framed
 from ecl_logging.tools.moments import utc_time
 from ecl_logging.tools.printable import Ruler
 from ecl_logging.tools.speakers import style_of
@@ -44,16 +44,9 @@ def picture(reading: Reading, frame: Frame, size: Size, ruler: Ruler) -> list[Li
 
     def body(rows: int) -> list[Line]:
         heads: list[Line] = [(), (Span(heading(reading)),)]
-        return [*heads, *_cut(table(reading, ruler, size.columns, with_rates=True), rows - 2)]
+        return [*heads, *cut(table(reading, ruler, size.columns, with_rates=True), rows - 2)]
 
     return framed(body, reading.notes, frame, size, ruler)
-
-
-def _cut(lines: list[Line], rows: int) -> list[Line]:
-    hidden = len(lines) - rows
-    if hidden <= 0:
-        return lines
-    return [*lines[: max(0, rows - 1)], (Span(f"... and {hidden + 1} more", DIM),)]
 
 
 def table(

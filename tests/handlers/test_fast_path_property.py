@@ -31,6 +31,11 @@ RULES: dict[str, Any] = {
         {"event": "{levelno} {event}", "group": "h", "level": "ERROR"},
         {"event": "{levelname}", "group": "g"},
     ],
+    "measured": [
+        {"event": "{levelname}", "group": "g"},
+        {"logger": "a", "event": "{event}", "measure": {"latency": "d"}, "group": "g"},
+        {"has": "d", "event": "has", "measure": {"size": "d"}, "group": "h"},
+    ],
     "by an extra of some": [
         {"logger": "a", "event": "{n}", "group": "g"},
         {"logger": "b", "event": "all", "group": "h"},
@@ -69,6 +74,10 @@ class Kind(str, enum.Enum):  # noqa: UP042 - as programs have it that run on old
 
 NOW, DAY, NOTHING = "now", 86400, "nothing"
 HOSTILE = (None, Kind.E, Raises(), NamedByFilter.after("e", "h"), NamedByFilter.after("", "e"))
+VALUES = (
+    *(NOTHING, 0.5, 2.0, 1, 0, -0.25, 1e300, 5e-324) * 4,
+    *("0.5", "x", None, True, float("nan"), float("inf"), 10**400, Raises(), Text("1")),
+)
 Attributes = dict[str, Any]
 
 
@@ -90,6 +99,7 @@ def records() -> st.SearchStrategy[Attributes]:
             "event_count": mostly(NOTHING, 1, 3, "4", -1, None, Raises()),
             "event_group": mostly(NOTHING, *["h"] * 5, "g", "nowhere", None, 5),
             "n": mostly(NOTHING, "1", "2", 3, Raises()),
+            "d": st.sampled_from(VALUES),
         }
     )
 
@@ -121,6 +131,11 @@ def count(handler: CountingHandler, records: list[Attributes], at: float) -> dic
     return {
         "dropped": dropped,
         **{name: [ecl[name].get_counts("1d", current=now) for now in (0, 1)] for name in GROUPS},
+        "measures": [
+            ecl[name].get_distribution(measure, "1d", current=now)
+            for name, measure in (("g", "latency"), ("h", "size"))
+            for now in (False, True)
+        ],
     }
 
 
@@ -210,6 +225,11 @@ NOTICED: list[tuple[Callable[[pytest.MonkeyPatch], None], Any, list[Attributes]]
         take_every_rule_for_steady,
         [{"logger": "a", "event": "{n}", "group": "g"}],
         [PLAIN | {"n": "1"}, PLAIN | {"n": "2"}],
+    ),
+    (
+        take_every_rule_for_steady,
+        [{"logger": "a", "event": "{n}", "measure": {"latency": "d"}, "group": "g"}],
+        [PLAIN | {"d": 0.5, "n": "1"}, PLAIN | {"d": 0.5, "n": "2"}],
     ),
 ]
 

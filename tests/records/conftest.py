@@ -71,6 +71,7 @@ def _passed_on(name: str) -> Any:
 
 for _name in (
     *("define", "apply", "groups", "definition", "read", "sources", "rotate", "advice"),
+    *("totals", "marks", "mark"),
     *("close", "after_fork"),
 ):
     # By name and not by __getattr__: a store is told by what its class has.

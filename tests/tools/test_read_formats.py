@@ -250,6 +250,8 @@ def test_local_times_have_their_offset(commanded, ran, prague, options):
         "--check req*",
         "--check --watch",
         "--check --local",
+        "--measures --sources",
+        "--check --measures",
     ],
 )
 def test_what_makes_no_sense_together_is_wrong_usage(commanded, ran, words):

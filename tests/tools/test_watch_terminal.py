@@ -8,14 +8,17 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ecl_logging import EventCountLogger
+from ecl_logging import EventCountLogger, open_store
+from ecl_logging.measures import counted
 from tests.canary import assert_no_canary
 from tests.faults.programs import Programs
 from tests.redis_servers import running
+from tests.stores.programs import Program
 from tests.tools.terminals import (
     CLEAR_SCREEN,
     SHOW_CURSOR,
@@ -103,6 +106,24 @@ def test_new_counts_are_shown_as_they_come_and_ctrl_c_ends_it(start: Start, ecl:
     assert terminal.end() == 130
     assert_left_as_it_was(terminal)
     assert_well_drawn(terminal)
+
+
+def test_measures_have_a_live_table_too(start: Start, ecl: EventCountLogger, tmp_path: Path):
+    with contextlib.closing(open_store(url(tmp_path))) as store:
+        definition = store.definition("requests")
+        assert definition is not None
+        program, intervals = Program(store), definition.intervals
+        send = partial(program.send, start=int(time.time()), intervals=intervals)
+        send(counted("latency", [0.12] * 3))
+        terminal = start("--measures", "-i", "1h")
+        terminal.wait_for(lambda: shows(terminal, "^latency +3 "))
+        send(counted("latency", [0.12]))
+        terminal.wait_for(lambda: shows(terminal, r"^latency +4 .* 0\.12\d+$"))
+    terminal.press(b"\x03")
+
+    assert terminal.end() == 130
+    assert_left_as_it_was(terminal)
+    assert_drawn_without_flicker(terminal)
 
 
 def test_sigterm_ends_it_as_quietly(start: Start, ecl: EventCountLogger):

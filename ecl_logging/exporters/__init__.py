@@ -1,0 +1,1 @@
+"""What is counted, on its way to monitoring that people already run."""

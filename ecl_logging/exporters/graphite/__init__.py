@@ -1,0 +1,1 @@
+"""Graphite: points over TCP, in carbon's plaintext protocol."""

@@ -1,0 +1,111 @@
+"""Values of measures among the pending counts: once, whatever comes in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from ecl_logging.measures import counted, sum_cells
+from ecl_logging.observed import Values
+from ecl_logging.stores.protocols import MAX_BATCH_IDS
+from tests.interruptions import interrupted_at
+from tests.pending_counts import (
+    HOUR,
+    MINUTE,
+    T,
+    add,
+    assert_accounted,
+    dropped_by,
+    frozen,
+    pending_of,
+    total,
+)
+from tests.test_interruptions import until_it_goes_through
+
+VALUES = [0.1, 0.2, 0.2, 0, -3.0, 1e9]
+CELLS = counted("latency", VALUES) | sum_cells("latency", VALUES)
+
+
+def observe(pending, values, created=T, measure="latency"):
+    pending.arrivals.append((Values(measure, values), len(values), created))
+
+
+def test_values_become_cells_of_their_stretch():
+    pending = pending_of()
+    observe(pending, VALUES)
+    observe(pending, VALUES[:1], T + 60)
+    add(pending, "req1", T + 60)
+
+    first, second = frozen(pending)
+    assert (first.start, first.counts, first.events) == (T, CELLS, len(VALUES))
+    expected = counted("latency", [0.1]) | sum_cells("latency", [0.1]) | {"req1": 1}
+    assert (second.start, second.counts, second.events) == (T + 60, expected, 2)
+    assert_accounted(pending, len(VALUES) + 2)
+
+
+def test_no_value_is_lost_or_doubled_where_a_signal_handler_raises_amid_draining():
+    def attempt(moment: int) -> bool:
+        pending = pending_of()
+        add(pending, "req1")
+        observe(pending, [*VALUES, float("nan")])
+        observe(pending, VALUES[:2])
+        was_interrupted = interrupted_at(moment, pending.drain)
+        again = counted("latency", VALUES[:2]), sum_cells("latency", VALUES[:2])
+        expected = Counter(CELLS | {"req1": 1, "@invalid": 1})
+        for cells in again:
+            expected.update(cells)
+        assert total(pending) == expected
+        assert_accounted(pending, len(VALUES) + 4)
+        assert dropped_by(pending) == {"invalid": 1}
+        return was_interrupted
+
+    until_it_goes_through(attempt, at_least=30)
+
+
+def test_where_there_is_no_room_values_are_dropped_with_their_sum(monkeypatch):
+    monkeypatch.setattr("ecl_logging.batches.MAX_CELLS", 3)
+    pending = pending_of(MINUTE)
+    observe(pending, [1.0, 2.0, 4.0])
+    observe(pending, [8.0, 1.0])
+    observe(pending, [1.0])
+
+    expected = Counter(counted("latency", [1.0, 2.0, 4.0, 1.0]))
+    expected.update(sum_cells("latency", [8.0]))
+    assert total(pending) == expected
+    assert dropped_by(pending) == {"memory": 2}
+    assert_accounted(pending, 6)
+
+
+def test_sums_go_where_there_is_room_in_a_batch():
+    pending = pending_of()
+    for number in range(MAX_BATCH_IDS - 1):
+        add(pending, f"id{number}")
+    observe(pending, [1.0])
+
+    batches = frozen(pending)
+    assert [len(one.counts) for one in batches] == [MAX_BATCH_IDS, 1]
+    assert batches[1].counts == sum_cells("latency", [1.0])
+    assert batches[1].events == 0
+    assert_accounted(pending, MAX_BATCH_IDS)
+
+
+def test_stretches_that_merge_have_their_sums_added(monkeypatch):
+    monkeypatch.setattr("ecl_logging.batches.MAX_CELLS", 4)
+    pending = pending_of(MINUTE, HOUR)
+    for minute in range(10):
+        observe(pending, [2.0], T + 60 * minute)
+
+    taken = total(pending)
+    assert taken == Counter({"@+31:latency": 10, "@=0:latency": 20})
+
+
+@pytest.mark.parametrize("raw", [[float("inf"), 1.0], [10**400, 1], [float("-inf"), float("inf")]])
+def test_a_value_that_is_not_finite_is_left_out(raw):
+    values = Values("latency", raw)
+    values.work_out()
+    values.work_out()
+
+    assert values.invalid == len([one for one in raw if one != 1])
+    assert sum(n for _, n in values.cells) == len(raw) - values.invalid
+    assert values.reasons
