@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ecl_logging.distributions import Distribution
 from ecl_logging.errors import ConfigError
 from ecl_logging.measures import RANGES
+from ecl_logging.problems import shown
 
 __all__ = ["DEFAULT_BOUNDS", "Bounds", "at_most", "powers_of_two"]
 
@@ -53,18 +55,15 @@ class Bounds:
 
 
 def _checked(bounds: object) -> tuple[float, ...]:
-    numbers: list[float] = []
-    for bound in bounds if isinstance(bounds, Iterable) and not isinstance(bounds, str) else [None]:
-        if (
-            isinstance(bound, bool)
-            or not isinstance(bound, int | float)
-            or not math.isfinite(bound)
-        ):
-            raise ConfigError(f"bounds: {bounds!r} is no list of finite numbers")
-        numbers.append(float(bound))
-    if not numbers:
+    if not isinstance(bounds, Iterable) or isinstance(bounds, str):
+        raise ConfigError(f"bounds: {shown(bounds)} is no list of numbers")
+    given: list[Any] = list(bounds)
+    if not given:
         raise ConfigError("bounds: there is none; +Inf alone is no histogram")
-    return tuple(sorted(set(numbers)))
+    for bound in given:
+        if type(bound) not in {int, float} or not math.isfinite(bound):
+            raise ConfigError(f"bounds: {shown(bound)} is no finite number")
+    return tuple(sorted({float(bound) for bound in given}))
 
 
 def at_most(distribution: Distribution, bounds: Sequence[float]) -> list[int]:

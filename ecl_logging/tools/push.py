@@ -132,14 +132,16 @@ def _run(arguments: argparse.Namespace) -> int:
         _NAME, argument=None, option=arguments.config_option, store=arguments.store
     ) as context:
         pushing = _Pushing(context, arguments, stopping)
-        if not arguments.once:
-            pushing.go_on()
-            return 0
         try:
-            pushing.do_once()
-        except TargetUnavailable as error:
+            if arguments.once:
+                pushing.do_once()
+            else:
+                pushing.go_on()
+        except TargetUnavailable as error:  # where it was to be done once
             say(f"{_NAME}: error", str(error))
             return UNREACHABLE
+        finally:
+            pushing.close()
     return 0
 
 
@@ -192,6 +194,10 @@ class _Pushing:
             self._wait(pause)
         with contextlib.suppress(TargetUnavailable, StoreError):
             self._pusher.finish()  # what is not known to be there is sent again
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._pusher.close()
 
     def _step(self) -> float:
         try:

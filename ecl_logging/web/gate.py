@@ -83,7 +83,8 @@ def may_be_called_so(names: Collection[str], *, on_loopback: bool) -> Callable[[
 def _host_of(header: str) -> str:
     """Return a Host header's name, without the port."""
     if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
+        address, bracket, _ = header[1:].partition("]")
+        return address.lower() if bracket else ""
     return header.partition(":")[0].lower()
 
 

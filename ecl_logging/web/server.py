@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import waitress
 from waitress import wasyncore
+from waitress.trigger import trigger
 
 from ecl_logging.errors import EclError
 
@@ -31,6 +33,7 @@ _LIMITS = {
     "backlog": 64,
     "ident": None,  # what serves is nobody's business
 }
+_LOOK_AGAIN = 5.0  # seconds; also at connections in which nothing happens
 
 
 class Listening:
@@ -85,28 +88,33 @@ def _addresses(host: str, port: int) -> Iterator[tuple[int, tuple[str, int]]]:
 def serve(application: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
     """Answer requests until SIGTERM comes; raise KeyboardInterrupt at Ctrl-C.
 
-    What is being answered then has 5 seconds to end.
+    What is being answered at that moment is cut off.
     """
+    # It warns of each request that has to wait, even for a thread that is just being started.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     open_ones: dict[int, object] = {}
     server = waitress.create_server(application, open_ones, sockets=list(sockets), **_LIMITS)
-    with _ending() as told, contextlib.suppress(SystemExit):
-        server.run()
-    with contextlib.suppress(SystemExit):
-        wasyncore.close_all(open_ones)
-    if signal.SIGINT in told:
+    told = _signals_told(open_ones)
+    # Not `server.run`, which is ended by an exception from the signal's handler: that can come
+    # into the midst of anything.
+    while told.empty():
+        wasyncore.loop(timeout=_LOOK_AGAIN, map=open_ones, count=1)
+    server.task_dispatcher.shutdown(timeout=1)
+    wasyncore.close_all(open_ones)
+    if told.get() == signal.SIGINT:
         raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def _ending() -> Iterator[list[int]]:
-    """Have the two signals end the server as it wants to be ended; say which came."""
-    told: list[int] = []
+def _signals_told(open_ones: Mapping[int, object]) -> SimpleQueue[int]:
+    """Return a queue that gets each signal that is to end the server, which then wakes up."""
+    told: SimpleQueue[int] = SimpleQueue()
+    bells = [one for one in open_ones.values() if isinstance(one, trigger)]
 
     def end(number: int, _: FrameType | None) -> None:
-        told.append(number)
-        raise SystemExit
+        told.put(number)
+        bells[0].pull_trigger()
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
-    yield told
+    return told

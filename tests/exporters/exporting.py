@@ -14,6 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from tests.faults.programs import Programs, Started
 from tests.waiting import wait_until
 
+__all__ = [
+    "OPENMETRICS",
+    "Samples",
+    "Web",
+    "named",
+    "parse_openmetrics",
+    "parse_text",
+    "samples_of",
+]
+
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -80,6 +90,3 @@ def named(name: str, samples: Samples, **labels: str) -> dict[str, float]:
             left = {key: text for key, text in theirs if key not in labels}
             found[",".join(text for _, text in sorted(left.items()))] = value
     return found
-
-
-__all__ = ["OPENMETRICS", "Web", "named", "parse_openmetrics", "parse_text", "samples_of"]

@@ -86,9 +86,9 @@ class Connection:
             left = left[sent:]
             deadline = time.monotonic() + _STALL_SECONDS
 
-    def finish(self, *, seconds: float = _STALL_SECONDS) -> None:
+    def finish(self, *, seconds: float | None = None) -> None:
         """Return when carbon has read all, and the connection is closed."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (_STALL_SECONDS if seconds is None else seconds)
         try:
             self._in_slices(lambda: self._socket.shutdown(socket.SHUT_WR), deadline)
             while self._in_slices(lambda: self._socket.recv(4096), deadline):

@@ -110,6 +110,10 @@ class Pusher:
             self._delivery.finish()
         self._confirm(send_again=False)
 
+    def close(self) -> None:
+        """Let go of the connection. Safe to call twice."""
+        self._delivery.abandon()
+
     @contextlib.contextmanager
     def _rewinding(self) -> Iterator[None]:
         try:

@@ -1,0 +1,178 @@
+"""A real carbon, killed and back, and what it says in the end: what `ecl-read` says."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ecl_logging.distributions import Distribution
+from ecl_logging.intervals import Interval
+from ecl_logging.measures import counted, sum_cells
+from ecl_logging.stores import open_store
+from ecl_logging.stores.protocols import Definition, Store
+from ecl_logging.views import read_starts
+from tests.carbon_servers import CarbonServer, Points, carbon
+from tests.faults.programs import Programs, Started
+from tests.graphite_listeners import listener
+from tests.stores.programs import Program
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.once
+
+SECOND = Interval.parse("1s")
+GROUP = Definition("web.shop", (SECOND,), frozenset({"req1", "never"}), history=100)
+READ = [sys.executable, "-m", "ecl_logging.tools.read", "--json", "--history", "100"]
+NAMES = {"req1": "req1", "never": "never", "GET /a.b": "GET__a_b", "é": "_"}
+
+
+class Counting:
+    """Counts in each second in a thread, and has counted in some before it began."""
+
+    def __init__(self, store: Store) -> None:
+        self._program = Program(store, group=GROUP.group)
+        store.define(GROUP)
+        self.since = int(time.time()) - 8
+        for second in range(self.since, self.since + 8):
+            self._count(second)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._go_on)
+        self._thread.start()
+
+    def _go_on(self) -> None:
+        while not self._ending.wait(0.1):
+            self._count(int(time.time()))
+
+    def _count(self, second: int) -> None:
+        values = [0.001 * (second % 7 + 1), 3.0, -2.5]
+        counts = {"req1": 3, "GET /a.b": second % 5 + 1}
+        if second % 2:
+            counts["é"] = 1
+        if second % 3:
+            counts |= counted("latency", values) | sum_cells("latency", values)
+        self._program.send(counts, start=second, intervals=(SECOND,))
+
+    def end(self) -> int:
+        """Return the second up to which all is counted, when that is so."""
+        if not self._ending.is_set():
+            self._ending.set()
+            self._thread.join()
+            self.until = int(time.time()) + 1
+            wait_until(lambda: time.time() > self.until + 1)
+        return self.until
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    programs = Programs(tmp_path)
+    yield programs
+    programs.kill_all()
+
+
+@pytest.fixture
+def counting(programs: Programs) -> Iterator[Counting]:
+    store = open_store(programs.url)
+    counting = Counting(store)
+    yield counting
+    counting.end()
+    store.close()
+
+
+def start_push(programs: Programs, port: int) -> Started:
+    module = ("-W", "error", "-m", "ecl_logging.tools.push")
+    return programs.start_command(*module, f"127.0.0.1:{port}", "--confirm-after", "3", "-v")
+
+
+def marked(store: Store, port: int) -> int:
+    return store.marks(GROUP.group, f"push:127.0.0.1:{port}:ecl").get("1s", 0)
+
+
+def expected_points(store: Store, since: int, until: int) -> Points:
+    """What `ecl-read` says of these seconds, with the paths and statistics of our pages."""
+    done = subprocess.run(
+        [*READ, "--store", store.shown], capture_output=True, text=True, check=True
+    )
+    points: Points = {}
+    for report in json.loads(done.stdout):
+        start = int(datetime.fromisoformat(report["start"]).timestamp())
+        if since <= start < until:
+            for event_id, n in report["counts"].items():
+                points.setdefault(f"ecl.web_shop.1s.{NAMES[event_id]}", {})[start] = n
+    for view in read_starts(store, GROUP, SECOND, range(since, until)):
+        for stat, value in stats(view.measures).items():
+            points.setdefault(f"ecl.web_shop.1s.latency.{stat}", {})[view.start] = value
+    return points
+
+
+def stats(measures: Mapping[str, Distribution]) -> dict[str, float]:
+    if not (found := measures.get("latency")):
+        return {}
+    spread = {f"p{percent}": found.percentile(percent) for percent in (50, 90, 95, 99)}
+    named = ("count", "sum", "mean", "min", "max")
+    return {name: getattr(found, name) for name in named} | spread
+
+
+def test_carbon_is_killed_and_back_and_has_every_bucket_once(
+    tmp_path: Path, programs: Programs, counting: Counting
+) -> None:
+    """Twice; and once `ecl-push` is killed and started again."""
+    store = open_store(programs.url)
+    with carbon(tmp_path / "carbon") as server:
+        first = start_push(programs, server.port)
+        wait_until(lambda: marked(store, server.port) > counting.since + 8)
+        kill_and_start(server)
+        first.send(signal.SIGKILL)
+        time.sleep(0.5)  # in which counts come that nobody pushes
+        second = start_push(programs, server.port)
+        wait_until(lambda: "is back" in second.err() or "pushed" in second.out())
+        before = marked(store, server.port)
+        wait_until(lambda: marked(store, server.port) > before)
+        kill_and_start(server)
+        until = counting.end()
+        expected = expected_points(store, counting.since, until)
+
+        assert until - counting.since >= 18
+        wait_until(lambda: server.points(counting.since, until) == expected)
+        second.send(signal.SIGTERM)
+        ended = second.end()
+        assert server.points(counting.since, until) == expected
+
+    assert ended.status == 0
+    assert "is back after" in ended.err
+    assert " are lost" not in ended.err
+    assert expected["ecl.web_shop.1s.never"] == dict.fromkeys(range(counting.since, until), 0)
+    store.close()
+
+
+def kill_and_start(server: CarbonServer) -> None:
+    server.kill()
+    time.sleep(1.2)  # an outage, in which buckets are finished
+    server.start()
+
+
+def test_undisturbed_each_point_goes_over_the_wire_once(
+    programs: Programs, counting: Counting
+) -> None:
+    store = open_store(programs.url)
+    with listener() as graphite:
+        pushing = start_push(programs, graphite.port)
+        wait_until(lambda: marked(store, graphite.port) > counting.since + 10)
+        until = counting.end()
+        wait_until(lambda: ("ecl.web_shop.1s.req1", until) in graphite.times())
+        pushing.send(signal.SIGTERM)
+        assert pushing.end().status == 0
+        points = [(path, n, at) for path, n, at in graphite.points if at < until]
+    expected = expected_points(store, counting.since, until)
+
+    assert sorted(points) == sorted(
+        (path, n, at) for path, values in expected.items() for at, n in values.items()
+    )
+    store.close()
