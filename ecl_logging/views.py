@@ -48,6 +48,12 @@ def read_views(
     return [view_of(bucket, definition) for bucket in buckets]
 
 
+def store_second(store: Store, group: str) -> int:
+    """Return the whole second that the store's clock is in. Raises StoreError."""
+    [now] = store.read(group, _SECOND, [CURRENT])
+    return now.start
+
+
 def view_of(bucket: Bucket, definition: Definition) -> View:
     """Return a bucket as it is shown."""
     declared = definition.events
@@ -75,12 +81,6 @@ def _sorted(counts: dict[str, int]) -> dict[str, int]:
 
 
 # --- buckets by their starts
-
-
-def store_second(store: Store, group: str) -> int:
-    """Return the whole second that the store's clock is in. Raises StoreError."""
-    [now] = store.read(group, _SECOND, [CURRENT])
-    return now.start
 
 
 def read_starts(

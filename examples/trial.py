@@ -68,7 +68,7 @@ class Trial:
 
     @contextlib.contextmanager
     def running(
-        self, *arguments: str | Path, stderr: IO[str] | None = None
+        self, *arguments: str | Path, stderr: IO[str] | int | None = None
     ) -> Iterator[subprocess.Popen[str]]:
         """Have Python run with these arguments during the block; end it with SIGTERM."""
         program = self.start(*arguments, stderr=stderr)
@@ -82,7 +82,7 @@ class Trial:
 
     @contextlib.contextmanager
     def server(
-        self, *arguments: str | Path, port: int, stderr: IO[str] | None = None
+        self, *arguments: str | Path, port: int, stderr: IO[str] | int | None = None
     ) -> Iterator[None]:
         """Have a server on this port during the block; end it with SIGTERM."""
         # gunicorn's and uvicorn's processes leave their sockets to the garbage collector.

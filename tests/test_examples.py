@@ -35,6 +35,7 @@ PROMISED: dict[str, Container[int]] = {
     "log_files": [8 + 15 + 15 + 8 + 15],  # lines, and of two logs their levels
     # As common ones, on the console, and the newest: 50 of those of whom there are so many.
     "messages_at_hand": [2 * (1200 + 300 + 48 + 3) + 50 + 50 + 48 + 3],
+    "monitoring": [500 + 500 + 100],  # answers, the latency of each, and orders
     "several_processes": [3 * 3 * 120 + 40],
     "structlog_alone": [2 * 300],  # each event in its group, and by its level
     "structlog_logging": [330 + 30 + 30 + 180],  # sentences by their level only

@@ -71,7 +71,12 @@ LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in laye
 
 
 def part_of(module: str) -> str:
-    """The part of the house a module is in: `stores` for `ecl_logging.stores.sqlite.store`."""
+    """The part of the house a module is in: `stores` for `ecl_logging.stores.sqlite.store`.
+
+    A command, `python -m PACKAGE`, is in none: it stands above all.
+    """
+    if module.endswith(".__main__"):
+        return "__main__"
     return module.split(".")[1] if "." in module else ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -22,17 +21,30 @@ class NameRule:
     """
 
     characters: str  # such as "A-Za-z0-9_-"
-    first: str | None = None  # of the first one, if it is another rule
+    first: str | None = None  # of the first one, if it is another rule; `_` before all others
     reserved: frozenset[str] = frozenset()  # names that mean something else
+    longest: int | None = None  # so many characters; what is longer is cut, and told apart
 
     @cached_property
     def _unsafe(self) -> re.Pattern[str]:
-        first = f"^[^{self.first}]|" if self.first is not None else ""
-        return re.compile(f"{first}[^{self.characters}]")
+        return re.compile(f"[^{self.characters}]")
+
+    @cached_property
+    def _start(self) -> re.Pattern[str]:
+        return re.compile(f"[{self.first or self.characters}]")
 
     def changed(self, text: str) -> str:
         """Return the text with `_` for each character that may not be there."""
-        return self._unsafe.sub("_", text) or "_"
+        name = self._unsafe.sub("_", text)
+        return name if self._start.match(name) else f"_{name}"
+
+    def is_short(self, name: str) -> bool:
+        """Whether a name need not be cut."""
+        return self.longest is None or len(name) <= self.longest
+
+    def cut(self, name: str) -> str:
+        """Return what of a name leaves place for an underscore and digits."""
+        return name if self.longest is None else name[: self.longest - _DIGITS - 1]
 
 
 def safe_names(ids: Iterable[str], rule: NameRule) -> dict[str, str]:
@@ -47,15 +59,18 @@ def safe_names(ids: Iterable[str], rule: NameRule) -> dict[str, str]:
     taken = users.keys() | rule.reserved
     names = {}
     for event_id, plain in changed.items():
-        name = plain
-        if (users[plain] > 1 and plain != event_id) or plain in rule.reserved:
-            name = _told_apart(event_id, plain, taken)
-            taken.add(name)
-        names[event_id] = name
+        is_kept = users[plain] == 1 or plain == event_id
+        if is_kept and plain not in rule.reserved and rule.is_short(plain):
+            names[event_id] = plain
+        else:
+            names[event_id] = _told_apart(event_id, rule.cut(plain), taken)
+            taken.add(names[event_id])
     return names
 
 
 def _told_apart(event_id: str, name: str, taken: Collection[str]) -> str:
+    import hashlib  # seldom needed, and not loaded in no time
+
     # Stable over processes and Pythons, unlike `hash`.
     digest = hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
     lengths = range(_DIGITS, len(digest) + 1)

@@ -23,8 +23,19 @@ def test_any_other_character_becomes_an_underscore():
     assert names == {"GET /a.b": "GET__a_b", "größe": "gr__e", "a:b": "a_b", ".": "_"}
 
 
-def test_a_rule_for_the_first_character_holds_there_only():
-    assert safe_names(["404", "a404", "-x"], FIELDS) == {"404": "_04", "a404": "a404", "-x": "_x"}
+def test_where_the_first_character_may_not_come_first_an_underscore_does():
+    """So 404 and 504 are told apart by what they are, not by a hash."""
+    names = safe_names(["404", "504", "a404", "-x"], FIELDS)
+
+    assert names == {"404": "_404", "504": "_504", "a404": "a404", "-x": "_x"}
+
+
+def test_what_is_too_long_is_cut_and_gets_a_hash():
+    names = safe_names(["a" * 20, "a" * 21, "a" * 22], NameRule("A-Za-z_", longest=20))
+
+    assert names["a" * 20] == "a" * 20
+    assert re.fullmatch(r"a{11}_[0-9a-f]{8}", names["a" * 21])
+    assert len(set(names.values())) == 3
 
 
 def test_of_two_ids_with_one_name_the_changed_one_gets_a_hash():

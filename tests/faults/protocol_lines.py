@@ -98,19 +98,14 @@ def definition_of(keys: dict[str, Any]) -> Definition:
 
 
 def measured(
-    group: str,
-    token: str,
-    start: int,
-    intervals: Mapping[str, int],
-    values: list[float],
-    event_id: str,
+    token: str, *, start: int, intervals: Mapping[str, int], values: list[float], event_id: str
 ) -> tuple[Stretch, Batch]:
     """Return a source's only batch, of values and of as many events, and what is in it."""
     counts, sums = counted("m", values) | {event_id: len(values)}, sum_cells("m", values)
     stretch = Stretch(start, start + 1, intervals, counts, sums=sums)
     parsed = tuple(map(Interval.parse, intervals))
     total = stretch.events()
-    return stretch, Batch(group, token, 1, total, 1, start, parsed, counts | sums, token)
+    return stretch, Batch("g", token, 1, total, 1, start, parsed, counts | sums, token)
 
 
 def copy_of(original: Program, program: Program) -> None:

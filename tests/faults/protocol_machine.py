@@ -278,7 +278,9 @@ class ProtocolMachine(RuleBasedStateMachine):
         """A program of another kind sends values, each batch twice, and a new source each time."""
         intervals = self.world.group.intervals if self.world.group else {}
         start, token = int(self.clock() - age), f"{next(self.measured):032x}"
-        stretch, batch = measured("g", token, start, intervals, values, event_id)
+        stretch, batch = measured(
+            token, start=start, intervals=intervals, values=values, event_id=event_id
+        )
         self.stretches[token] = stretch
         self.let_go()
         replies = [self.arrivals.apply(batch) for _ in range(2)]

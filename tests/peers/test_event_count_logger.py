@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import runpy
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from ecl_logging.addresses import parse_address
 from ecl_logging.intervals import Interval
 from ecl_logging.stores.protocols import Definition
 from ecl_logging.stores.redis.store import RedisStore
-from ecl_logging.tools import command, read
+from ecl_logging.tools import command, munin, read
 from tests.conftest import Clock
 from tests.redis_servers import RedisServer
 from tests.stores.programs import NOW, Program
@@ -285,9 +286,24 @@ echo "$lines" | sed -E 's/:[0-9]+$//' | sort | comm -13 - "$seen" | sed 's/$/.va
 """
 
 
+def said_by_ours(store: RedisStore, *words: str) -> set[str]:
+    """The lines of our plugin that its plugins print, too."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(command, "open_chosen_store", lambda *_, **__: store)
+        patch.setattr(munin, "_wait", lambda seconds: None)
+        assert munin.main(["--as", "ecl_requests_5m", *words]) == 0
+    return {
+        line for line in printed.getvalue().splitlines() if re.search(r"\.(label|value) ", line)
+    }
+
+
 def test_a_munin_plugin_on_its_reader_shows_what_is_counted_here(
-    empty_server: RedisServer, tmp_path: Path
+    empty_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And ours shows the same."""
+    monkeypatch.setenv("MUNIN_PLUGSTATE", str(tmp_path / "state"))
+    monkeypatch.delenv("MUNIN_CAP_DIRTYCONFIG", raising=False)
     file = tmp_path / "ecl.yml"
     groups = {
         "requests": {"events": ["req1"], "intervals": ["5m"], "auto_declare_events": True},
@@ -308,11 +324,14 @@ def test_a_munin_plugin_on_its_reader_shows_what_is_counted_here(
     assert output_of("sh", plugin, "config") == (
         "graph_title Events in requests\nerror.label error\nreq1.label req1\n"
     )
+    assert said_by_ours(store, "config") == {"error.label error", "req1.label req1"}
     assert output_of("sh", plugin) == "error.value 3\nreq1.value 54\n"
+    assert said_by_ours(store) == {"error.value 3", "req1.value 54"}
     program.send({"req1": 2}, start=NOW + 300, intervals=(five_minutes,))
     clock.now += 300
     store.rotate("requests")
     assert output_of("sh", plugin) == "req1.value 2\nerror.value 0\n"
+    assert said_by_ours(store) == {"req1.value 2", "error.value 0"}
     store.close()
 
 

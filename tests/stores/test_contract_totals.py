@@ -88,7 +88,6 @@ def test_late_events_and_those_ahead_are_there_under_their_own_ids(asked):
     assert totals(asked) == {cell: 2 * n for cell, n in sent.items()}
 
 
-@pytest.mark.fault("A1")
 def test_a_batch_that_is_sent_again_is_in_them_once(asked):
     batch = Program(asked).batch({"req1": 2})
     assert [asked.apply(batch).status for _ in range(3)] == ["applied", "duplicate", "duplicate"]
@@ -152,7 +151,6 @@ def test_ids_that_were_declared_since_give_their_room_back(asked):
 # --- what others have spoilt
 
 
-@pytest.mark.fault("B14")
 def test_a_cell_of_them_that_holds_no_number_stops_nothing_and_is_left_out(asked, kind):
     kind.spoil_totals("req1")
     reply = Program(asked).send({"x1": 1, "req1": 2, "x2": 4})
@@ -179,7 +177,6 @@ def test_what_a_bucket_cannot_take_they_have_all_the_same(asked, kind):
     assert totals(asked) == {"req1": 2}
 
 
-@pytest.mark.fault("B14")
 def test_totals_without_a_beginning_are_told_as_spoilt_and_counting_goes_on(asked, kind):
     kind.spoil_totals("@since")
 

@@ -153,6 +153,43 @@ def test_a_bucket_key_that_is_no_hash_takes_no_counts_and_reads_empty(store, cli
     assert client.ttl(f"requests:5s:{NOW}") == -1
 
 
+def test_totals_that_are_no_hash_are_none_and_told_to_who_asks(store, client):
+    store.define(PLAIN)
+    client.set("requests:@totals", "not ours")
+
+    assert Program(store).send({"req1": 2}).bad_cells == ()
+    assert cells(store) == {"req1": 2}
+    with pytest.raises(StoreError, match="requests:@totals is no hash"):
+        store.totals("requests")
+    assert client.get("requests:@totals") == "not ours"
+
+
+def test_totals_and_marks_are_hashes_that_stay(store, client):
+    store.define(PLAIN)
+    store.totals("requests")
+    store.mark("requests", "push:a", FIVE_SECONDS, NOW)
+    Program(store).send({"req1": 2, "@+1:m": 1, "@=0:m": -1})
+
+    assert client.hgetall("requests:@totals") == {
+        "@since": str(NOW),
+        "req1": "2",
+        "@+1:m": "1",
+        "@=0:m": "-1",
+    }
+    assert client.hgetall("requests:@marks") == {"5s push:a": str(NOW)}
+    assert client.ttl("requests:@totals") == client.ttl("requests:@marks") == -1
+    assert client.hget("requests:@def", "measured") == "1"
+
+
+def test_a_mark_that_is_no_number_is_none(store, client):
+    store.define(PLAIN)
+    client.hset("requests:@marks", mapping={"5s push:a": "spoilt", "odd": "1"})
+
+    assert store.marks("requests", "push:a") == {}
+    store.mark("requests", "push:a", FIVE_SECONDS, NOW)
+    assert store.marks("requests", "push:a") == {"5s": NOW}
+
+
 @pytest.mark.parametrize(
     "value", ["1.5", "", "abc", "-", "9" * 30, " 5", "1e3", "0x1", "9223372036854775808"]
 )

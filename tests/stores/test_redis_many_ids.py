@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from ecl_logging import EventCountLogger
+from ecl_logging.stores.protocols import Totals
 from ecl_logging.stores.redis import store as redis_store
 from tests.redis_servers import RedisServer
 from tests.stores.kinds import RedisKind
@@ -50,6 +51,26 @@ def test_a_bucket_of_any_size_is_read_whole(store, client, ids, hgetall, hscan):
     assert cells(store) == counts
     assert calls(client, "hgetall") == hgetall
     assert hscan <= calls(client, "hscan") <= hscan * 2
+
+
+@pytest.mark.parametrize(
+    ("ids", "hgetall", "hscan"), [(999, 1, 0), (1000, 1, 0), (2999, 1, 0), (3000, 0, 3)]
+)
+def test_totals_of_any_size_are_read_whole(store, client, monkeypatch, *, ids, hgetall, hscan):
+    monkeypatch.setattr(redis_store, "_CELLS_AT_ONCE", 1000)
+    monkeypatch.setattr(redis_store, "_MOST_AT_ONCE", 3000)
+    store.define(PLAIN)
+    store.totals("requests")
+    counts = fill(client, ids)
+    client.copy(KEY, f"{KEY}:copy")
+    client.hset(f"{KEY}:copy", "@since", NOW)
+    client.rename(f"{KEY}:copy", "requests:@totals")
+    client.config_resetstat()
+
+    assert store.totals("requests") == Totals(NOW, counts)
+    assert calls(client, "hgetall") == hgetall
+    assert hscan <= calls(client, "hscan") <= hscan * 2
+    assert calls(client, "hset") == 0
 
 
 def test_names_with_line_breaks_and_no_numbers_are_told_apart_in_large_buckets_too(store, client):

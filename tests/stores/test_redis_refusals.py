@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from ecl_logging import StoreError, StoreUnavailable, open_store
-from ecl_logging.stores.protocols import Finished
+from ecl_logging.stores.protocols import Finished, Totals
 from ecl_logging.stores.redis.errors import translated
 from ecl_logging.stores.redis.store import RedisStore
 from tests.redis_servers import CANARY, RedisServer
@@ -24,7 +24,7 @@ from tests.server_troubles import (
     url_of,
     without_replicas,
 )
-from tests.stores.programs import REQUESTS, Program, cells, count_now
+from tests.stores.programs import FIVE_MINUTES, NOW, REQUESTS, Program, cells, count_now
 
 # They read the bucket that is current, which must not end in between.
 pytestmark = pytest.mark.usefixtures("amid_a_minute")
@@ -82,6 +82,7 @@ def test_a_server_that_cannot_take_it_now_refuses_batches_whole(server, store, t
 
 
 COUNTS, READS = documented_rights("counts"), documented_rights("reads")
+EXPORTS = documented_rights("exports")
 
 
 @pytest.mark.fault("B15")
@@ -109,11 +110,45 @@ def test_a_user_with_the_documented_rights_can_read(server, store):
         assert cells(reader)["req1"] == 1
 
 
+def test_a_user_with_the_documented_rights_can_export(server, store):
+    count_now(store)
+    with contextlib.closing(server.client()) as client:
+        set_user(client, "exporter", f"~* {EXPORTS}")
+    with contextlib.closing(open_store(url_of(server, "exporter"))) as exporter:
+        assert exporter.groups() == ["requests"]
+        assert exporter.totals("requests").cells == {}
+        Program(store, "counts").send({"req1": 2}, start=int(time.time()))
+        assert exporter.totals("requests").cells == {"req1": 2}
+        assert cells(exporter)["req1"] == 3
+        exporter.mark("requests", "push", FIVE_MINUTES, NOW)
+        assert exporter.marks("requests", "push") == {"5m": NOW}
+        assert not isinstance(refused(exporter), StoreUnavailable)
+
+
+@pytest.mark.parametrize("command", sorted(set(EXPORTS.split()) - set(READS.split())))
+def test_an_exporter_needs_every_right_that_a_reader_has_not(server, store, command):
+    """Who only reads may ask for totals as soon as somebody else has done so."""
+    count_now(store)
+    rules = " ".join(rule for rule in EXPORTS.split() if rule != command)
+    with contextlib.closing(server.client()) as client:
+        set_user(client, "exporter", f"~* {rules}")
+    with contextlib.closing(open_store(url_of(server, "exporter"))) as exporter:
+        for step in (
+            lambda: exporter.totals("requests"),
+            lambda: exporter.mark("requests", "push", FIVE_MINUTES, NOW),
+        ):
+            with pytest.raises(StoreError, match="The user executing the script can't"):
+                step()
+        begun = store.totals("requests")
+        assert exporter.totals("requests") == begun
+
+
 @pytest.mark.fault("B15")
 @pytest.mark.parametrize("command", COUNTS.split())
 def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command):
     """Redis takes nothing back when a script fails in its midst."""
     store.define(REQUESTS)
+    begun = store.totals("requests").since
     with contextlib.closing(server.client()) as client:
         rules = [rule for rule in COUNTS.split() if rule != command]
         set_user(client, "counter", f"~* {' '.join(rules)}")
@@ -129,6 +164,7 @@ def test_a_right_that_is_missing_leaves_nothing_half_done(server, store, command
             status = store.apply(batch).status
             assert status == ("duplicate" if before else "applied")
     assert cells(store) == {"req1": 1, "new": 2}
+    assert store.totals("requests") == Totals(begun, {"req1": 1, "new": 2})
 
 
 @pytest.mark.fault("B15")

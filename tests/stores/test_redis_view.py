@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import redis
 
+from ecl_logging.measures import counted, sum_cells
 from tests.stores.kinds import RedisKind
 from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program
 
@@ -67,13 +68,18 @@ def test_a_bucket_older_than_the_last_is_not_shown(store, client, clock):
     assert view(client)["cur:req1"] == view(client)["last:req1"] == "0"
 
 
-def test_late_events_and_notes_are_not_shown(store, client):
+def test_late_events_notes_and_measures_are_not_shown(store, client, clock):
     store.define(AUTO)
     Program(store).send({"req1": 2, "@invalid": 3}, start=0)
-    Program(store, "b").send({"req1": 1, "@invalid": 3, "@other": 4})
+    measured = counted("m", [2.5, 0.0, -1.0]) | sum_cells("m", [1.5])
+    Program(store, "b").send({"req1": 1, "@invalid": 3, "@other": 4, **measured})
 
     assert [key for key in view(client) if "@" in key] == ["cur:@ts"]
     assert view(client)["cur:req1"] == "1"
+    clock.now = NOW + 5
+    store.rotate("requests")
+    assert [key for key in view(client) if "@" in key] == ["cur:@ts"]
+    assert view(client)["last:req1"] == "1"
 
 
 def test_the_next_apply_moves_the_view_on_however_long_ago_it_was(store, client, clock):

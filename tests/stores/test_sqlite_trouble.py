@@ -351,8 +351,17 @@ def test_a_log_that_a_killed_writer_has_left_is_for_who_may_write(public, path):
 
 @pytest.mark.fault("E6")
 @as_root
-def test_a_user_who_may_not_write_is_told_whose_file_it_is(public):
-    error = as_nobody(lambda: Program(public, "b").send({"req1": 1}))
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda store: Program(store, "b").send({"req1": 1}),
+        lambda store: store.totals("requests"),
+        lambda store: store.mark("requests", "push:a", FIVE_MINUTES, NOW),
+    ],
+    ids=["count", "totals", "mark"],
+)
+def test_a_user_who_may_not_write_is_told_whose_file_it_is(public, step):
+    error = as_nobody(lambda: step(public))
 
     assert error == (
         f"StoreUnavailable: {public.shown}: cannot be written by user nobody; "

@@ -11,6 +11,7 @@ import pytest
 from ecl_logging.config import read_config_file
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
+from ecl_logging.measures import counted, sum_cells
 from ecl_logging.stores.protocols import Finished
 from ecl_logging.tools.command import Context
 from ecl_logging.tools.read import main as ecl_read
@@ -44,12 +45,13 @@ def test_each_finished_bucket_is_a_line(commanded, ran):
 
 
 def test_an_object_is_the_same_as_ecl_read_prints(commanded, ran):
-    commanded.count("errors", error=5)
+    commanded.count("errors", error=5, **counted("latency", [0.5]), **sum_cells("latency", [0.5]))
     commanded.clock.now += 3600
 
     _, rotated, _ = ran(ecl_rotate, "--once", "--json")
     _, read, _ = ran(ecl_read, "--json", "--last")
 
+    assert '"measures":{"latency":{"count":1,"sum":0.5,"mean":0.5,' in rotated
     assert sorted(objects(rotated), key=str) == sorted(json.loads(read), key=str)
 
 

@@ -1,0 +1,1 @@
+"""Pages over HTTP: what may be asked for, and the server that answers."""

@@ -1,0 +1,164 @@
+"""ecl-web: a process that serves what is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ecl_logging import EventCountLogger
+from ecl_logging.tools.web import main
+from tests.exporters.exporting import OPENMETRICS, Web, named, parse_openmetrics, samples_of
+from tests.faults.programs import Programs
+from tests.tools.conftest import Ran
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.once
+
+GROUPS = {"requests": {"events": ["req1", "req2"], "intervals": ["5s", "5m"]}}
+
+
+@pytest.fixture
+def web(programs: Programs) -> Iterator[Web]:
+    """It serves a store that knows the group `requests`."""
+    with EventCountLogger(GROUPS, store=programs.url) as ecl:
+        ecl["requests"].log("req1")
+    return Web(programs, "--metrics-only").start()
+
+
+def status_of(web: Web, method: str, path: str, **headers: str) -> int:
+    connection = http.client.HTTPConnection(web.address, timeout=20)
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=headers)
+        return connection.getresponse().status
+
+
+def test_it_serves_metrics_and_ends_with_sigterm(web: Web) -> None:
+    assert named("ecl_events_total", web.samples()) == {"req1,requests": 0, "req2,requests": 0}
+    assert 'href="metrics"' in web.get("/")
+    openmetrics = samples_of(parse_openmetrics(web.get(accept=OPENMETRICS)))
+    assert named("ecl_up", openmetrics) == {"": 1}
+    assert "ecl_pending" not in web.get()  # it counts nothing itself
+    assert status_of(web, "HEAD", "/metrics") == 200
+    assert status_of(web, "POST", "/metrics") == 405
+    assert status_of(web, "GET", "/metric") == 404
+    assert status_of(web, "GET", "/metrics", Host="evil.example") == 403
+    assert status_of(web, "GET", "/metrics", Host="localhost:1") == 200
+
+    assert web.end() == ""
+
+
+def test_what_is_too_large_is_refused(web: Web) -> None:
+    assert status_of(web, "GET", "/metrics", X="x" * 20_000) == 431
+    assert web.samples()
+
+
+def test_ctrl_c_ends_it_amid_connections(web: Web) -> None:
+    host, _, port = web.address.rpartition(":")
+    with socket.create_connection((host, int(port))) as idle:
+        idle.sendall(b"GET /metrics HT")
+        assert web.samples()
+        assert web.started is not None
+        web.started.send(signal.SIGINT)
+        ended = web.started.end()
+
+    assert (ended.status, ended.out) == (130, "")
+    assert ended.err.count("\n") == 1  # where it listened
+
+
+def test_without_a_store_it_starts_and_says_so(programs: Programs) -> None:
+    web = Web(programs, "--metrics-only", "--store", "redis://127.0.0.1:1/0").start()
+
+    assert named("ecl_up", web.samples()) == {"": 0}
+    wait_until(lambda: "ecl_up is 0 meanwhile" in web.started.err())
+    assert named("ecl_up", web.samples()) == {"": 0}
+
+    assert web.end() == (
+        "ecl-web: redis://127.0.0.1:1/0: Connection refused; ecl_up is 0 meanwhile\n"
+    )
+
+
+def test_groups_bounds_and_names_are_taken_from_the_command_line(programs: Programs) -> None:
+    file = programs.folder / "ecl.yaml"
+    file.write_text("groups:\n  jobs: {events: [done], intervals: [1m], measures: [seconds]}\n")
+    options = ("--bounds", "seconds=0.5,2", "--bounds", "1,10", "--host", "counts.example")
+    web = Web(programs, str(file), "--metrics-only", *options).start()
+
+    samples = web.samples()
+    assert named("ecl_events_total", samples) == {"done,jobs": 0}
+    assert [key.partition(",")[0] for key in named("ecl_measure_bucket", samples)] == ["jobs"] * 3
+    assert {dict(labels).get("le") for _, labels in samples} >= {"0.5", "2.0", "+Inf"}
+    assert status_of(web, "GET", "/metrics", Host="counts.example") == 200
+
+    assert web.end() == ""
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6")
+def test_it_listens_on_ipv6(programs: Programs) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no address of IPv6")
+    web = Web(programs, "--metrics-only", address="[::1]:0").start()
+
+    assert status_of(web, "GET", "/metrics") == 200
+    assert web.end() == f"ecl-web: nothing is counted in {programs.url} so far\n"
+
+
+# --- errors
+
+
+def test_a_port_that_is_taken_is_an_error(ran: Callable[..., Ran]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        status, out, err = ran(main, "--metrics-only", "--listen", address)
+
+    assert (status, out) == (1, "")
+    assert err == f"ecl-web: error: cannot listen on {address}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "only the page of metrics is there so far; give --metrics-only"),
+        (["--listen", "10325"], "'10325' is not HOST:PORT, such as 127.0.0.1:10325"),
+        (["--listen", ":10325"], "is not HOST:PORT"),
+        (["--listen", "localhost:70000"], "is not HOST:PORT"),
+        (["--listen", "::1:80"], "is not HOST:PORT"),
+        (["--bounds", "latency=1,x"], "is not [MEASURE=]N,N,..."),
+        (["a.yaml", "-c", "b.yaml", "--metrics-only"], "give one"),
+    ],
+)
+def test_wrong_usage_is_told(ran: Callable[..., Ran], words: list[str], told: str) -> None:
+    status, out, err = ran(main, *words)
+
+    assert (status, out) == (2, "")
+    assert told in err
+
+
+def test_bounds_that_are_none_are_an_error(ran: Callable[..., Ran]) -> None:
+    status, _, err = ran(main, "--metrics-only", "--bounds", "nan")
+
+    assert (status, err) == (1, "ecl-web: error: bounds: nan is no finite number\n")
+
+
+@pytest.mark.parametrize("missing", ["prometheus_client", "waitress"])
+def test_a_missing_extra_is_told_in_one_line(
+    ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    import sys
+
+    for module in list(sys.modules):
+        if module.startswith(("ecl_logging.web", "ecl_logging.exporters", missing)):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    status, _, err = ran(main, "--metrics-only")
+
+    assert status == 1
+    assert err == f"ecl-web: error: needs {missing}: pip install 'ecl-logging[prometheus,web]'\n"
