@@ -147,3 +147,14 @@ def test_the_programs_random_numbers_are_its_own():
     Outage().began(StoreUnavailable("away"))
 
     assert random.random() == expected
+
+
+def test_the_longest_pause_can_be_another(machine_time):
+    outage = Outage()
+    outage.longest_pause = 4.0
+    for _ in range(5):
+        outage.began(REFUSED)
+
+    assert 3.0 <= outage.seconds_left() <= 5.0
+    machine_time.now += 5.0
+    assert outage.may_try()

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from ecl_logging.distributions import Distribution
+from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores.memory import MemoryStore
-from ecl_logging.views import CURRENT, LAST, View, read_views
+from ecl_logging.views import CURRENT, LAST, View, read_starts, read_views
 from tests.stores.programs import FIVE_MINUTES, FIVE_SECONDS, NOW, REQUESTS, Program
 
 
@@ -105,3 +106,51 @@ def test_declared_measures_are_there_without_a_value(store):
     (view,) = read_views(store, definition, FIVE_SECONDS, [CURRENT])
 
     assert view.measures == {"latency": Distribution()}
+
+
+# --- buckets by their starts
+
+
+def counts_from(store, start: int, *, only_kept: bool = False) -> dict[int, int]:
+    """What two buckets of five seconds have of req1, by their starts."""
+    starts = range(start, start + 10, 5)
+    found = read_starts(store, REQUESTS, FIVE_SECONDS, starts, only_kept=only_kept)
+    return {view.start: view.counts["req1"] for view in found}
+
+
+def pass_time_once_the_clock_was_read(store, clock, monkeypatch, *steps: int) -> None:
+    """As with a store that hangs: so many seconds go by before the buckets are read."""
+    read, left = store.read, list(steps)
+
+    def slowly(group, interval, ages):
+        if interval.seconds > 1 and left:
+            clock.now += left.pop(0)
+        return read(group, interval, ages)
+
+    monkeypatch.setattr(store, "read", slowly)
+
+
+@pytest.mark.parametrize("steps", [(), (5,), (10, 5)])
+def test_buckets_are_found_by_their_starts_though_time_passes(store, clock, monkeypatch, steps):
+    Program(store).send({"req1": 3})
+    clock.now += 10
+    pass_time_once_the_clock_was_read(store, clock, monkeypatch, *steps)
+
+    assert counts_from(store, NOW) == {NOW: 3, NOW + 5: 0}
+
+
+def test_what_a_store_may_have_forgotten_meanwhile_can_be_left_out(store, clock, monkeypatch):
+    """It would read as zero."""
+    Program(store).send({"req1": 3})
+    clock.now += 20
+    pass_time_once_the_clock_was_read(store, clock, monkeypatch, 20)
+
+    assert counts_from(store, NOW, only_kept=True) == {}
+    assert set(counts_from(store, NOW)) == {NOW, NOW + 5}
+
+
+def test_a_store_that_is_always_too_slow_is_unavailable(store, clock, monkeypatch):
+    clock.now += 10
+    pass_time_once_the_clock_was_read(store, clock, monkeypatch, *[10] * 20)
+    with pytest.raises(StoreUnavailable, match="too slow for intervals of 5s"):
+        counts_from(store, NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import pytest
 
@@ -378,7 +379,7 @@ def test_a_clock_that_is_set_back_stops_nothing(pushing, graphite):
     pushing.clock.now += 10
     pushing.push()
 
-    assert [at for _, _, at in received(graphite, 12)[-2:]] == [NOW - 3520, NOW - 3510]
+    assert [at for _, _, at in received(graphite, 13)[-2:]] == [NOW - 3520, NOW - 3510]
 
 
 def test_a_store_that_fails_in_between_costs_nothing(pushing, graphite, monkeypatch):
@@ -400,3 +401,32 @@ def test_a_store_that_fails_in_between_costs_nothing(pushing, graphite, monkeypa
 
 def failing(*_: object) -> None:
     raise StoreUnavailable("memory://: away")
+
+
+# --- how connections relieve each other
+
+
+def test_a_new_connection_is_there_before_the_old_one_is_closed(pushing, graphite):
+    """Else a carbon that was killed and is back in between would not be noticed."""
+    graphite.pause()
+    pushing.clock.now += 12
+    thread = threading.Thread(target=pushing.push)
+    thread.start()
+    assert wait_until(lambda: graphite.connections == 2)
+    assert graphite.lines == []
+    graphite.go_on()
+    thread.join()
+
+    assert received(graphite, 1) == [(REQ1, 0, NOW)]
+
+
+def test_connections_are_relieved_only_as_long_as_something_is_under_way(pushing, graphite):
+    pusher = pushing.make(confirm_seconds=0)
+    pushing.clock.now += 12
+    pushing.push(pusher)
+    for _ in range(5):
+        pushing.clock.now += 1
+        pushing.push(pusher)
+
+    assert wait_until(lambda: graphite.open_connections == 1)
+    assert graphite.connections == 2
