@@ -115,7 +115,17 @@ class CarbonServer:
         self._process.send_signal(signal.SIGCONT)
 
     def points(self, since: int, until: int) -> Points:
-        """All that it has of these seconds, in files and in memory."""
+        """All that it has of these seconds, in files and in memory.
+
+        What it is about to write is in neither for a moment.
+        """
+        found = self.written(since, until)
+        for path, cached in self._cached(found).items():
+            found[path].update({at: n for at, n in cached.items() if since <= at < until})
+        return found
+
+    def written(self, since: int, until: int) -> Points:
+        """All that it has of these seconds in files."""
         done = subprocess.run(
             [_SYSTEM_PYTHON, "-c", _READ_FILES, f"{self._folder}/whisper", str(since), str(until)],
             capture_output=True,
@@ -123,10 +133,7 @@ class CarbonServer:
             text=True,
         )
         read = json.loads(done.stdout)
-        found = {path: {int(at): n for at, n in some.items()} for path, some in read.items()}
-        for path, cached in self._cached(found).items():
-            found[path].update({at: n for at, n in cached.items() if since <= at < until})
-        return found
+        return {path: {int(at): n for at, n in some.items()} for path, some in read.items()}
 
     def _cached(self, paths: Iterable[str]) -> Points:
         """What it has not written yet; of paths that have a file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -70,6 +69,8 @@ def safe_names(ids: Iterable[str], rule: NameRule) -> dict[str, str]:
 
 
 def _told_apart(event_id: str, name: str, taken: Collection[str]) -> str:
+    import hashlib  # seldom needed, and not loaded in no time
+
     # Stable over processes and Pythons, unlike `hash`.
     digest = hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
     lengths = range(_DIGITS, len(digest) + 1)

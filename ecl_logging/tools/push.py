@@ -101,7 +101,9 @@ def _target(text: str) -> Target:
     try:
         return Target.parse(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+        _, at, shown = text.rpartition("@")  # before it may be a password
+        shown = f"***@{shown}" if at else text
+        raise argparse.ArgumentTypeError(f"{shown!r}: {error}") from None
 
 
 def _prefix(text: str) -> str:

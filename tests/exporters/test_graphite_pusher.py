@@ -16,6 +16,11 @@ from tests.graphite_listeners import Listener
 from tests.stores.programs import NOW
 from tests.waiting import wait_until
 
+LOST = "group requests, 10s: {} buckets are lost, which history no longer has"
+BROKEN = (
+    "group requests, 10s: {} buckets were sent shortly before the connection broke; they cannot be"
+    " sent again, since history no longer has them"
+)
 REQ1 = "ecl.requests.10s.req1"
 
 
@@ -205,7 +210,7 @@ def test_what_may_have_been_lost_in_a_break_is_sent_again(pushing, graphite, end
     pushing.push()
     end(when_connected(graphite))
     with pytest.raises(TargetUnavailable):
-        wait_until(lambda: pushing.push())
+        wait_until(pushing.push)
     if end is Listener.stop:
         graphite.start()
     graphite.forget()
@@ -219,7 +224,7 @@ def test_what_is_marked_is_not_sent_again_after_a_break(pushing, graphite):
     lived_on(pushing, 90)
     when_connected(graphite).cut()
     with pytest.raises(TargetUnavailable):
-        wait_until(lambda: pushing.push())
+        wait_until(pushing.push)
     graphite.forget()
     pushing.push()
 
@@ -234,7 +239,7 @@ def test_a_break_between_two_checks_is_no_life(pushing, graphite):
     when_connected(graphite).cut()
     pushing.clock.now += 100
     with pytest.raises(TargetUnavailable):
-        wait_until(lambda: pushing.push())
+        wait_until(pushing.push)
     pushing.push()
 
     assert pushing.marked() is None
@@ -295,6 +300,16 @@ def test_counts_that_come_later_are_not_sent(pushing, graphite):
     assert set(graphite.times().values()) == {1}
 
 
+def test_what_a_store_has_forgotten_is_not_taken_back(pushing, graphite):
+    pushing.count({"req1": 7})
+    pushing.clock.now += 12
+    pushing.push()
+    pushing.store._tables.buckets.clear()
+    lived_on(pushing, 80)
+
+    assert [n for _, n, at in received(graphite, 8) if at == NOW] == [7]
+
+
 def test_at_the_end_what_is_certain_is_marked_and_the_rest_comes_again(pushing, graphite):
     lived_on(pushing, 100)
     before = pushing.marked()
@@ -326,8 +341,8 @@ def test_what_history_has_lost_is_told_once_with_its_amount(pushing, graphite):
     last = pushing.marked()
     when_connected(graphite).stop()
     with pytest.raises(TargetUnavailable):
-        wait_until(lambda: pushing.push())
-    sent = max(at for _, _, at in graphite.points)
+        wait_until(pushing.push)
+    sent = NOW + 80  # the newest that had settled
     pushing.clock.now += 1000
     with pytest.raises(TargetUnavailable):
         pushing.push()
@@ -340,10 +355,8 @@ def test_what_history_has_lost_is_told_once_with_its_amount(pushing, graphite):
 
     assert first == (int(pushing.clock.now) // 10 - 31) * 10
     assert pushing.told == [
-        f"group requests, 10s: {(first - sent) // 10 - 1} buckets are lost, which history no"
-        " longer has",
-        f"group requests, 10s: {(sent - last) // 10} buckets were sent shortly before the"
-        " connection broke; they cannot be sent again, since history no longer has them",
+        LOST.format((first - sent) // 10 - 1),
+        BROKEN.format((sent - last) // 10),
     ]
 
 
@@ -355,10 +368,7 @@ def test_what_was_lost_while_nothing_ran_is_told(pushing, graphite):
     pushing.push(pushing.make())
     first = (int(pushing.clock.now) // 10 - 31) * 10
 
-    assert pushing.told == [
-        f"group requests, 10s: {(first - last) // 10 - 1} buckets are lost, which history no"
-        " longer has"
-    ]
+    assert pushing.told == [LOST.format((first - last) // 10 - 1)]
 
 
 def test_a_clock_that_is_set_back_stops_nothing(pushing, graphite):

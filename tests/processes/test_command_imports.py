@@ -17,6 +17,7 @@ COMMANDS = {
     "read": ["-g", "requests", "-i", "5m", "--current"],
     "rotate": ["--once"],
     "log": ["requests", "req1"],
+    "munin": ["--as", "ecl_requests_5m"],
 }
 
 # What neither a store nor a format of the commands below asks for.

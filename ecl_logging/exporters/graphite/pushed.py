@@ -18,6 +18,7 @@ class Sent:
 
     start: int
     content: int  # a hash of what was sent of it
+    amount: int  # how many events it had then
     number: int  # of the delivery
 
 
@@ -42,6 +43,11 @@ class Pushed:
         self.is_new = False
         self.under_way.append(sent)
         self._ever = max(self._ever, sent.start)
+
+    def replace(self, sent: Sent) -> None:
+        """A bucket that is under way was sent once more."""
+        place = next(at for at, one in enumerate(self.under_way) if one.start == sent.start)
+        self.under_way[place] = sent
 
     def rewind(self) -> None:
         """What is under way is to be sent again."""

@@ -174,15 +174,13 @@ class Pusher:
         if pushed.is_new and not is_newest and _is_empty(view):
             pushed.restart(view.start)  # from before anything was counted
             return
-        content, number = self._send(group, pushed.interval, view)
-        pushed.add(Sent(view.start, content, number))
+        pushed.add(self._send(group, pushed.interval, view))
 
-    def _send(self, group: str, interval: Interval, view: View) -> tuple[int, int]:
-        """Send a bucket; return a hash of its content, and the number of the delivery."""
+    def _send(self, group: str, interval: Interval, view: View) -> Sent:
         data = self._lines(group, interval, view)
         number = self._delivery.send(data)
         self._told(group, interval.text, view.start, data.count(b"\n"))
-        return hash(data), number
+        return Sent(view.start, hash(data), _amount(view), number)
 
     def _lines(self, group: str, interval: Interval, view: View) -> bytes:
         ids = self._names_of(group, "event IDs").of(view.counts)
@@ -240,27 +238,30 @@ class Pusher:
             self._store.mark(definition.group, reader, pushed.interval, unchanged[-1].start)
             pushed.deliver(len(unchanged))
         if send_again:
-            for one in arrived:
-                if one.start in changed:
-                    view = changed[one.start]
-                    one.content, one.number = self._send(definition.group, pushed.interval, view)
+            for view in changed.values():
+                pushed.replace(self._send(definition.group, pushed.interval, view))
         return not changed
 
     def _changed(
         self, definition: Definition, interval: Interval, sent: list[Sent]
     ) -> dict[int, View]:
-        """Return those of these buckets that are other ones now."""
+        """Return those of these buckets in which more has been counted."""
         if not self._destination.confirm_seconds:
             return {}
         starts = range(sent[0].start, sent[-1].start + interval.seconds, interval.seconds)
         views = read_starts(self._store, definition, interval, starts, only_kept=True)
-        contents = {one.start: one.content for one in sent}
+        before = {one.start: one for one in sent}
         return {
             view.start: view
             for view in views
-            if view.start in contents
-            and contents[view.start] != hash(self._lines(definition.group, interval, view))
+            # Less is of a store that has forgotten; Graphite need not forget as well.
+            if (one := before.get(view.start)) and _amount(view) >= one.amount
+            if hash(self._lines(definition.group, interval, view)) != one.content
         }
+
+
+def _amount(view: View) -> int:
+    return sum(view.counts.values()) + sum(one.count for one in view.measures.values())
 
 
 def _is_empty(view: View) -> bool:
