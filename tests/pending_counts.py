@@ -41,7 +41,10 @@ def counts_by_start(pending: PendingCounts) -> dict[int, dict[str, int]]:
 
 
 def total(pending: PendingCounts) -> Counter[str]:
-    return sum((Counter(one.counts) for one in frozen(pending)), Counter())
+    counts: Counter[str] = Counter()
+    for one in frozen(pending):
+        counts.update(one.counts)  # `+` would leave out digits of sums that are below zero
+    return counts
 
 
 def dropped_by(pending: PendingCounts) -> dict[str, int]:

@@ -62,7 +62,10 @@ class Program:
         """What the store has in the current bucket and the last, read at one time."""
         [interval] = self.store.definition(self.group).intervals
         buckets = self.store.read(self.group, interval, [0, 1])
-        return sum((Counter(bucket.cells) for bucket in buckets), Counter())
+        cells: Counter[str] = Counter()
+        for bucket in buckets:
+            cells.update(bucket.cells)  # `+` would leave out digits of sums that are below zero
+        return cells
 
     @property
     def ledger(self) -> Ledger:

@@ -69,7 +69,7 @@ def test_following_the_readme_from_the_top_warns_of_nothing() -> None:
 
 
 def test_counting_by_hand_prints_what_its_comment_says() -> None:
-    assert run("-c", BLOCKS[2]).stdout == "{'done': 1, 'failed': 2}\n3\n"
+    assert run("-c", BLOCKS[2]).stdout == "{'done': 1, 'failed': 2}\n4\n"
 
 
 def test_all_handlers_together_count_and_keep_each_record() -> None:

@@ -178,7 +178,23 @@ def test_totals_and_marks_are_hashes_that_stay(store, client):
     }
     assert client.hgetall("requests:@marks") == {"5s push:a": str(NOW)}
     assert client.ttl("requests:@totals") == client.ttl("requests:@marks") == -1
-    assert client.hget("requests:@def", "measured") == "1"
+    assert client.smembers("requests:@measured") == {"@+1:m", "@=0:m"}
+
+
+@pytest.mark.parametrize("value", [None, "not ours"])
+def test_without_the_names_of_measured_cells_some_room_is_missing_and_nothing_else(
+    store, client, value
+):
+    store.define(dataclasses.replace(PLAIN, max_events=3))
+    program = Program(store)
+    program.send({"x1": 1, "@+1:m": 1})
+    client.delete("requests:@measured")
+    if value:
+        client.set("requests:@measured", value)
+    reply = program.send({"x2": 2, "x3": 4, "req1": 8})
+
+    assert (reply.dropped, reply.bad_cells, reply.other) == (0, (), 4)
+    assert cells(store) == {"x1": 1, "@+1:m": 1, "x2": 2, "@other": 4, "req1": 8}
 
 
 def test_a_mark_that_is_no_number_is_none(store, client):

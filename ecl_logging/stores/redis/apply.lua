@@ -107,21 +107,10 @@ local function count_present(bucket, ids)
 end
 
 -- How many cells of a bucket are no event IDs.
-local function count_own(bucket, definition)
-    if not definition.is_measured then
-        return count_present(bucket, {LATE, OTHER, INVALID, SINCE})
-    end
-    -- A measure has any number of them. The server looks through the names, and tells these only.
-    local own, n, cursor = {}, 0, '0'
-    repeat
-        local page = redis.call('HSCAN', bucket, cursor, 'MATCH', '@*', 'COUNT', 10000)
-        cursor = page[1]
-        for at = 1, #page[2], 2 do
-            n = n + (own[page[2][at]] and 0 or 1)
-            own[page[2][at]] = true
-        end
-    until cursor == '0'
-    return n
+local function count_own(bucket)
+    local measured = redis.pcall('SMEMBERS', MEASURED)
+    return count_present(bucket, {LATE, OTHER, INVALID, SINCE})
+        + count_present(bucket, measured.err and {} or measured)
 end
 
 -- How many IDs that nobody declared have a cell in the bucket: looked for among the cells, or
@@ -140,7 +129,7 @@ local function undeclared_in(bucket)
         end)
         return n
     end
-    return cells - count_own(bucket, definition)
+    return cells - count_own(bucket)
         - count_present(bucket, redis.call('SMEMBERS', KEYS[2]))
 end
 
@@ -170,6 +159,19 @@ local function beyond_cap(bucket, cells)
         beyond[undeclared[at]] = true
     end
     return beyond
+end
+
+-- Remember which cells measures have, so that they can be told from IDs by their names.
+local function note_measured()
+    local measured = {}
+    for _, id in ipairs(ids) do
+        if string.find(id, '^@[-+0=]') then
+            table.insert(measured, id)
+        end
+    end
+    in_slices(#measured, function(from, to)
+        redis.pcall('SADD', MEASURED, unpack(measured, from, to))
+    end)
 end
 
 local is_ahead = false
@@ -205,8 +207,8 @@ end
 
 -- First the source as it is, which changes nothing: it may not be allowed.
 redis.call('HSET', KEYS[3], source, record or '0 0 0 0 0 0 0 0 ')
-if ARGV[10] == '1' and not definition.is_measured then
-    redis.call('HSET', KEYS[1], 'measured', '1')
+if ARGV[10] == '1' then
+    note_measured()
 end
 
 local is_late, has_written = false, false

@@ -7,13 +7,14 @@
 -- KEYS[3]  g:@sources  hash: source -> what its last batch was answered
 -- g:@totals            hash: cell -> all that was counted since @since; not there until it is asked for
 -- g:@marks             hash: `<interval> <reader>` -> start of the last bucket that this reader has read
+-- g:@measured          set: names of all cells of measures that ever came
 -- ARGV[1]  g           the group, with whatever stands before its name in keys
 -- ARGV[2]  question, and clock: see basics.lua
 --
 -- Counts stay text from end to end: Lua's numbers are doubles, exact up to 2^53 only.
 
 local g = ARGV[1]
-local TOTALS, SINCE, MARKS = g .. ':@totals', '@since', g .. ':@marks'
+local TOTALS, SINCE, MARKS, MEASURED = g .. ':@totals', '@since', g .. ':@marks', g .. ':@measured'
 
 local function bucket_key(interval, start)
     return g .. ':' .. interval .. ':' .. whole(start)
@@ -37,8 +38,7 @@ local function each_undeclared(ids, f)
 end
 
 -- The group's definition, nil for none. Its intervals are stored as '5s=5 5m=300'. Beside it stand
--- notes for each interval: which bucket was rotated last, which one the view shows; and whether a
--- measure's cells ever came.
+-- notes for each interval: which bucket was rotated last, which one the view shows.
 local function read_definition()
     local fields = {}
     local flat = redis.call('HGETALL', KEYS[1])
@@ -57,7 +57,6 @@ local function read_definition()
         history = tonumber(fields.history),
         max_events = tonumber(fields.max_events),
         has_view = fields.cur_last_keys == '1',
-        is_measured = fields.measured == '1',
         intervals = {},
     }
     for text, seconds in string.gmatch(fields.intervals, '(%S+)=([1-9]%d*)') do
