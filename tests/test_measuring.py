@@ -75,8 +75,8 @@ def test_who_observes_a_measure_declares_it_for_every_process(ecl, group, store)
     assert ecl.flush()
 
     assert store.definition("requests").measures == {"latency"}
-    other = EventCountLogger(store=store)
-    assert now(other["requests"]).count == 1
+    with EventCountLogger(store=store) as other:
+        assert now(other["requests"]).count == 1
 
 
 def test_a_program_adds_so_many_measures_and_no_more(ecl, group, monkeypatch):
@@ -171,10 +171,10 @@ def test_functions_are_timed_call_by_call(group):
 
 def test_in_a_group_that_writes_each_event_a_value_is_written_too(store, clock, monkeypatch):
     monkeypatch.setattr("time.time", clock)
-    ecl = EventCountLogger({"direct": {"intervals": ["5m"]}}, store=store)
-    ecl["direct"].observe("latency", 0.1)
+    with EventCountLogger({"direct": {"intervals": ["5m"]}}, store=store) as ecl:
+        ecl["direct"].observe("latency", 0.1)
 
-    assert ecl.telemetry()["applied"] == 1
+        assert ecl.telemetry()["applied"] == 1
 
 
 def test_reading_raises_as_reading_counts_does(group):

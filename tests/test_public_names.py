@@ -12,6 +12,8 @@ import pytest
 import ecl_logging
 from ecl_logging import filters, handlers, processors, testing
 
+pytestmark = pytest.mark.once
+
 PACKAGE = Path(ecl_logging.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

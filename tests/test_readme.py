@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("amid_a_minute")
+pytestmark = [pytest.mark.usefixtures("amid_a_minute"), pytest.mark.once]
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog=_NAME,
-        usage="ecl_GROUP_INTERVAL [config] | ecl-munin [autoconf | suggest | script] [option ...]",
+        usage="ecl-munin [autoconf | suggest | script] [option ...], or a link to it: "
+        "ecl_GROUP_INTERVAL [config]",
         description="A plugin for Munin. Link it as `ecl_GROUP_INTERVAL` where munin-node finds "
         "its plugins, such as /etc/munin/plugins/ecl_requests_5m: it prints the counts of the last "
         "finished bucket. munin-node gives it ECL_STORE and ECL_CONFIG by `env.ECL_STORE` in "

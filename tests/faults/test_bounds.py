@@ -96,6 +96,7 @@ def away(later: RedisServer, tmp_path: Path) -> Programs:
     return Programs(tmp_path, later)
 
 
+@pytest.mark.once
 @pytest.mark.fault("F1")
 def test_half_an_hour_without_a_server_takes_little_memory_and_no_count(
     later: RedisServer, away: Programs

@@ -8,6 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.once
+
 TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs" / "guarantee.md").read_text("utf-8")
 

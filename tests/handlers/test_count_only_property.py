@@ -318,6 +318,7 @@ MISSING = (
 )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("switch_off", MISSING)
 def test_a_look_that_is_missing_is_noticed(switch_off):
     with pytest.MonkeyPatch.context() as patch:

@@ -240,6 +240,7 @@ def compare_often(records: list[Attributes], arguments: dict[str, Any]) -> None:
         compare(records, arguments)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("switch_off", "rules", "records"), NOTICED)
 def test_a_look_that_is_missing_is_noticed(monkeypatch, switch_off, rules, records):
     arguments = {"rules": rules, "unmatched": None, "named": False, "sync_limit": None}

@@ -60,11 +60,12 @@ def read(ecl: EventCountLogger) -> dict[str, Distribution]:
 
 
 def observed_by_one(values: dict[str, numpy.ndarray]) -> dict[str, Distribution]:
-    ecl = EventCountLogger({"measured": GROUP | {"sync_interval": 1}}, store="memory://")
-    for name, some in values.items():
-        for value in some.tolist():
-            ecl["measured"].observe(name, value)
-    return read(ecl)
+    groups = {"measured": GROUP | {"sync_interval": 1}}
+    with EventCountLogger(groups, store="memory://") as ecl:
+        for name, some in values.items():
+            for value in some.tolist():
+                ecl["measured"].observe(name, value)
+        return read(ecl)
 
 
 @pytest.mark.once
@@ -88,7 +89,9 @@ def test_percentiles_are_numpys_and_four_processes_have_those_of_one(
         found = [distribution.percentile(percent) for percent in PERCENTS]
         assert found == pytest.approx(numpy.percentile(values[name], PERCENTS), rel=0.011)
     for store in shared:
-        for name, distribution in read(EventCountLogger(store=store)).items():
+        with EventCountLogger(store=store) as ecl:
+            of_four = read(ecl)
+        for name, distribution in of_four.items():
             one = of_one[name]
             assert distribution.count == one.count
             assert list(distribution.buckets()) == list(one.buckets())
