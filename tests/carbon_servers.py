@@ -154,7 +154,10 @@ class CarbonServer:
             text=True,
         )
         read = json.loads(done.stdout)
-        return {path: {int(at): n for at, n in some.items()} for path, some in read.items()}
+        return {
+            path: {int(at): n for at, n in some.items() if since <= int(at) < until}
+            for path, some in read.items()
+        }
 
     def _cached(self, paths: Iterable[str]) -> Points:
         """What it has not written yet; of paths that have a file."""

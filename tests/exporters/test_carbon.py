@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -135,12 +136,12 @@ def test_carbon_is_killed_and_back_and_has_every_bucket_once(
         expected = expected_points(store, counting.since, until)
 
         assert until - counting.since >= 18
-        wait_until(lambda: server.points(counting.since, until) == expected)
+        assert_comes_to(expected, lambda: server.points(counting.since, until))
         wait_until(lambda: "is back after" in second.err())
         for pushing in (second, another):
             pushing.send(signal.SIGTERM)
         ended = [pushing.end() for pushing in (second, another)]
-        wait_until(lambda: server.written(counting.since, until) == expected)
+        assert_comes_to(expected, lambda: server.written(counting.since, until))
         points = [(path, n, at) for path, n, at in undisturbed.points if at < until]
 
     assert [one.status for one in ended] == [0, 0]
@@ -152,6 +153,21 @@ def test_carbon_is_killed_and_back_and_has_every_bucket_once(
         (path, n, at) for path, values in expected.items() for at, n in values.items()
     )
     store.close()
+
+
+def assert_comes_to(expected: Points, found: Callable[[], Points]) -> None:
+    """Wait until it is so; tell what differs where it does not come to that."""
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: found() == expected)
+    now = found()
+    differing = {
+        (path, at): (value, now.get(path, {}).get(at))
+        for path, values in expected.items()
+        for at, value in values.items()
+        if now.get(path, {}).get(at) != value
+    }
+    assert differing == {}
+    assert now == expected
 
 
 def kill_and_start(server: CarbonServer) -> None:
