@@ -247,6 +247,7 @@ def test_every_limit_is_there() -> None:
         "log call, rules": 1.06,
         "log call, default": 1.06,
         "added time": 1 / 5,
+        "measure": 2,
         "dedup": 3,
         "count_only": 0.15,
         "by hand, prometheus": 1 / 2,
