@@ -108,15 +108,13 @@ class Distribution:
             raise ValueError(f"a percentile is from 0 to 100, not {percent!r}")
         if not self.count:
             return math.nan
-        # Exact, for a rank of 10^16 values is one.
+        # Exact: a rank of 10^16 values is one, and a difference may be no double.
         rank = Fraction(percent) * (self.count - 1) / 100
-        whole = int(rank)
-        below, part = self._value_at(whole), float(rank - whole)
+        below, part = self._value_at(int(rank)), rank - int(rank)
         if not part:
             return below
-        above = self._value_at(whole + 1)
-        # Not by the difference, which may be no double.
-        return min(max(below * (1 - part) + above * part, below), above)
+        above = self._value_at(int(rank) + 1)
+        return float(Fraction(below) * (1 - part) + Fraction(above) * part)
 
     def _value_at(self, rank: int) -> float:
         """The value of a rank, from 0, as far as it is known."""

@@ -54,6 +54,12 @@ def is_near(found: float, value: float, *, of: float | None = None) -> bool:
 # --- percentiles
 
 
+def test_between_values_that_are_far_apart_interpolation_is_exact():
+    values, percent = [-1.0, -5666237750740.0], 99.99999999999999
+
+    assert is_near(of(values).percentile(percent), percentile(values, percent))
+
+
 @settings(deadline=None)
 @given(st.lists(POSITIVE, min_size=1, max_size=40), PERCENTS, st.sampled_from([-1, 1]))
 def test_percentiles_of_values_of_one_sign_are_within_their_error(values, percent, sign):

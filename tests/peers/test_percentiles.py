@@ -17,9 +17,10 @@ PERCENTS = (50, 90, 99, 99.9)
 NAMES = ("lognormal", "uniform", "bimodal")
 GROUP = {"intervals": ["1d"], "measures": list(NAMES)}
 
-# Logs its share of the values in the files, each kind to a logger of its name.
+# Logs its share of the values in the files, each kind to a logger of its name. Made is one record
+# only: to make one takes ten times as long as to count it.
 PROGRAM = """
-import array, logging, sys
+import array, logging, time
 from ecl_logging import EventCountLogger
 from ecl_logging.handlers import CountingHandler
 
@@ -34,8 +35,10 @@ for name in names:
     log.setLevel(logging.INFO)
     with open(f"{folder}/{{name}}", "rb") as file:
         values.frombytes(file.read())
+    record = log.makeRecord(name, logging.INFO, __file__, 0, "measured", (), None)
     for value in values[first::step]:
-        log.info("measured", extra={{"value": value}})
+        record.created, record.value = time.time(), value
+        log.handle(record)
 """
 
 
