@@ -13,7 +13,7 @@ from ecl_logging.event_ids import MAX_LENGTH, InvalidEvent, amount_of, text_of
 from ecl_logging.flusher import Flusher
 from ecl_logging.locks import Interrupted
 from ecl_logging.measures import number_of
-from ecl_logging.observed import Values
+from ecl_logging.observed import Values, invalid_value
 from ecl_logging.sender import Sender
 from ecl_logging.settings import GroupConfig
 from ecl_logging.stores.protocols import Definition
@@ -126,9 +126,7 @@ class GroupCounter(Batching):
         try:
             number = number_of(value)
         except InvalidEvent as reason:
-            self.arrive_invalid(str(reason), created)
-        except Exception:  # noqa: BLE001 - as above
-            self.arrive_invalid("has a measure that raises when it is looked at", created)
+            self.arrive_invalid(invalid_value(measure, reason), created)
         else:
             if measure not in self._measures:
                 self._add_measure(measure)

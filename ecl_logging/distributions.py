@@ -147,6 +147,9 @@ class Distribution:
         digits.update(other._digits)
         return Distribution(counts, digits)
 
+    def __radd__(self, other: object) -> Distribution:
+        return self if other == 0 else NotImplemented  # what `sum` begins with
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Distribution):
             return NotImplemented

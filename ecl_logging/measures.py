@@ -69,22 +69,22 @@ _CELL = re.compile(r"@([-+=])(0|-?[1-9][0-9]{0,4}):(.+)|@(0):(.+)", re.DOTALL)
 
 
 def number_of(value: object) -> float:
-    """Return the value as a double; raise InvalidEvent for what is no finite number.
+    """Return the value as a double; raise InvalidEvent ("is None") for what is no finite number.
 
     Numbers of any kind, and decimal texts, such as a pattern finds in a message.
     """
     # By type(), because an object may say what it likes of its __class__.
     kind = type(value)
     if kind is bool or value is None:
-        raise InvalidEvent(f"has a measure that is {'a bool' if kind is bool else 'None'}")
+        raise InvalidEvent("is a bool" if kind is bool else "is None")
     try:
         number = _plain_number(value, kind)
     except OverflowError:
-        raise InvalidEvent("has a measure that is too large") from None
+        raise InvalidEvent("is too large") from None
     except Exception:  # noqa: BLE001 - whatever a program's object does when it is asked
-        raise InvalidEvent("has a measure that is no number") from None
+        raise InvalidEvent("is no number") from None
     if not isfinite(number):
-        raise InvalidEvent("has a measure that is not finite")
+        raise InvalidEvent("is not finite")
     return number
 
 

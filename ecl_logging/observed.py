@@ -8,7 +8,7 @@ from math import isfinite
 from ecl_logging.event_ids import InvalidEvent
 from ecl_logging.measures import counted, number_of, sum_cells
 
-__all__ = ["Values"]
+__all__ = ["Values", "invalid_value"]
 
 
 class Values:
@@ -36,7 +36,7 @@ class Values:
             return
         invalid, reasons = 0, tuple[str, ...]()
         if not _are_finite(raw):
-            raw, reasons = _finite_ones(raw)
+            raw, reasons = _finite_ones(self.measure, raw)
             invalid = len(self._raw or ()) - len(raw)
         cells = list(counted(self.measure, raw).items())
         digits = list(sum_cells(self.measure, raw).items())
@@ -52,12 +52,17 @@ def _are_finite(values: Sequence[float]) -> bool:
         return False
 
 
-def _finite_ones(values: Sequence[float]) -> tuple[list[float], tuple[str, ...]]:
+def invalid_value(measure: str, reason: object) -> str:
+    """Why an event is none, for whoever is told of it."""
+    return f"has a value of {measure!r} that {reason}"
+
+
+def _finite_ones(measure: str, values: Sequence[float]) -> tuple[list[float], tuple[str, ...]]:
     """Return those that are, and why the others are not."""
     finite, reasons = [], dict[str, None]()
     for value in values:
         try:
             finite.append(number_of(value))
         except InvalidEvent as reason:
-            reasons[str(reason)] = None
+            reasons[invalid_value(measure, reason)] = None
     return finite, tuple(reasons)

@@ -244,7 +244,7 @@ def _group(problems: Problems, path: str, name: str, value: object) -> GroupConf
         sync_interval=_seconds(problems, f"{path}.sync_interval", keys.get("sync_interval")),
         sync_limit=whole("sync_limit", None, 2**53),
         history=_history(problems, f"{path}.history", keys.get("history")),
-        measures=_event_ids(problems, f"{path}.measures", keys.get("measures")),
+        measures=_event_ids(problems, f"{path}.measures", keys.get("measures"), of="measures"),
         cur_last_keys=flag("cur_last_keys", default=True),
     )
 
@@ -318,11 +318,13 @@ def _intervals(problems: Problems, path: str, value: object) -> tuple[Interval, 
     return tuple(intervals.values())
 
 
-def _event_ids(problems: Problems, path: str, value: object) -> tuple[str, ...]:
+def _event_ids(
+    problems: Problems, path: str, value: object, *, of: str = "event IDs"
+) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple | set | frozenset):
-        problems.add(path, f"{shown(value)} is not a list of event IDs; write [a, b]")
+        problems.add(path, f"{shown(value)} is not a list of {of}; write [a, b]")
         return ()
     ids: dict[str, None] = {}
     for index, event_id in enumerate(value):

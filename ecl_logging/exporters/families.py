@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessFamilies", "StoreFamilies"]
 
+_PERCENTS = (50, 90, 95, 99)
+
 # How a bound is written. Prometheus 3 writes those of any client so, whatever they sent.
 _written: Callable[[float], str] = utils.floatToGoString
 
@@ -41,7 +43,9 @@ class StoreFamilies:
             labels=["group"],
         )
         self._invalid = CounterMetricFamily(
-            "ecl_invalid_events", "Values that were no event IDs.", labels=["group"]
+            "ecl_invalid_events",
+            "Values that were no event IDs, counts or numbers.",
+            labels=["group"],
         )
         self._interval_events = GaugeMetricFamily(
             "ecl_interval_events",
@@ -52,6 +56,16 @@ class StoreFamilies:
             "ecl_interval_start_timestamp_seconds",
             "When the last finished bucket of each interval began.",
             labels=["group", "interval"],
+        )
+        self._interval_values = GaugeMetricFamily(
+            "ecl_interval_values",
+            "Values measured in the last finished bucket of each interval.",
+            labels=["group", "interval", "measure"],
+        )
+        self._interval_quantiles = GaugeMetricFamily(
+            "ecl_interval_quantile",
+            "Quantiles of these values, within 1.1 %.",
+            labels=["group", "interval", "measure", "quantile"],
         )
         self._measures = HistogramMetricFamily(
             "ecl_measure",
@@ -92,9 +106,17 @@ class StoreFamilies:
             self._starts.add_metric([group, interval.text], view.start)
             for event, n in view.counts.items():
                 self._interval_events.add_metric([group, interval.text, _label(event)], n)
+            for measure, distribution in view.measures.items():
+                self._add_interval([group, interval.text, _label(measure)], distribution)
         self._sources.add_metric([group], reading.sources)
         if reading.lag_seconds is not None:
             self._lag.add_metric([group], reading.lag_seconds)
+
+    def _add_interval(self, labels: list[str], distribution: Distribution) -> None:
+        self._interval_values.add_metric(labels, distribution.count)
+        for percent in _PERCENTS if distribution else ():
+            value = distribution.percentile(percent)
+            self._interval_quantiles.add_metric([*labels, f"{percent / 100:g}"], value)
 
     def _add_totals(self, group: str, definition: Definition, totals: Totals) -> None:
         cells, since = totals.cells, totals.since

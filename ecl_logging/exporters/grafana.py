@@ -78,7 +78,9 @@ def _group_panels(group: GroupConfig) -> list[_Object]:
         labels = f"group={_quoted(group.name)}, interval={_quoted(interval.text)}"
         title = f"Events in the last {interval.text}"
         panels.append(_events(title, f"ecl_interval_events{{{labels}}}", group))
-    return [*panels, *(_measure_panel(group.name, measure) for measure in group.measures)]
+    for measure in group.measures:
+        panels += _measure_panels(group, measure)
+    return panels
 
 
 def _events(title: str, series: str, group: GroupConfig) -> _Object:
@@ -92,11 +94,18 @@ def _by_event(series: str, group: GroupConfig) -> str:
     return f"topk({_MOST_LINES}, {lines})" if is_many else lines
 
 
-def _measure_panel(group: str, measure: str) -> _Object:
-    labels = f"group={_quoted(group)}, measure={_quoted(measure)}"
+def _measure_panels(group: GroupConfig, measure: str) -> list[_Object]:
+    """As fine as the histogram's bounds for any time; within 1.1 % for the last intervals."""
+    labels = f"group={_quoted(group.name)}, measure={_quoted(measure)}"
     rates = f"max by (le) (rate(ecl_measure_bucket{{{labels}}}[$__rate_interval]))"
     quantiles = [(f"histogram_quantile({p / 100}, {rates})", f"p{p}") for p in _PERCENTS]
-    return _series(measure, quantiles)
+    panels = [_series(f"{measure}, about", quantiles)]
+    for interval in group.intervals:
+        of_interval = f"{labels}, interval={_quoted(interval.text)}"
+        series = f"max by (quantile) (ecl_interval_quantile{{{of_interval}}})"
+        title = f"{measure} in the last {interval.text}"
+        panels.append(_series(title, [(series, "{{quantile}}")]))
+    return panels
 
 
 def _own_panels() -> list[_Object]:

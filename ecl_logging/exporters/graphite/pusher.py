@@ -67,6 +67,8 @@ class Pusher:
         self._tell, self._told = tell, told
         self._pushed: dict[tuple[str, int], Pushed] = {}
         self._names: dict[tuple[str, str], KnownNames] = {}
+        self._held_back = ""  # a path that rules do not let through
+        self._has_any = self._told_of_rules = False
         self._groups: Mapping[str, str] = {}
         self._definitions: Mapping[str, Definition] = {}
 
@@ -89,6 +91,7 @@ class Pusher:
                 for definition in definitions.values()
                 for interval in definition.intervals
             ]
+        self._tell_of_rules()
         return min(waits, default=_LONGEST_PAUSE)
 
     def check(self) -> float:
@@ -174,6 +177,9 @@ class Pusher:
         if pushed.is_new and not is_newest and _is_empty(view):
             pushed.restart(view.start)  # from before anything was counted
             return
+        if not pushed.under_way and not self._lines(group, pushed.interval, view):
+            pushed.restart(view.start)  # and not marked: other rules may let it through
+            return
         pushed.add(self._send(group, pushed.interval, view))
 
     def _send(self, group: str, interval: Interval, view: View) -> Sent:
@@ -187,8 +193,23 @@ class Pusher:
         measures = self._names_of(group, "measures").of(view.measures)
         base, rules = f"{self._groups[group]}.{interval.text}", self._destination.rules
         points = ((f"{base}.{path}", value) for path, value in points_of(view, ids, measures))
-        allowed = [point for point in points if rules.allow(point[0])]
+        allowed = []
+        for point in points:
+            if rules.allow(point[0]):
+                allowed.append(point)
+            else:
+                self._held_back = self._held_back or point[0]
+        self._has_any = self._has_any or bool(allowed)
         return lines_of(self._destination.prefix, allowed, view.start)
+
+    def _tell_of_rules(self) -> None:
+        """Say, once, that there was something to push, and that all of it was held back."""
+        if self._held_back and not self._has_any and not self._told_of_rules:
+            self._told_of_rules = True
+            self._tell(
+                "--allow and --forbid let nothing through; they are for paths without the prefix,"
+                f" such as {self._held_back}"
+            )
 
     def _names_of(self, group: str, what: str) -> KnownNames:
         if (group, what) not in self._names:
