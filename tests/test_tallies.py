@@ -43,7 +43,7 @@ class Counting:
     def values(self, measure: str) -> list[float]:
         """Those that have arrived, in their order."""
         arrived = [one for one, _, _ in self.arrivals if isinstance(one, Values)]
-        return [value for one in arrived if one.measure == measure for value in one._raw or ()]
+        return [value for one in arrived if one.measure == measure for value in one.raw or ()]
 
 
 class Flushing:
