@@ -114,6 +114,20 @@ def test_where_there_is_no_room_values_are_dropped_with_their_sum(monkeypatch):
     assert_accounted(pending, 6)
 
 
+def test_sums_of_many_measures_go_with_several_batches(monkeypatch):
+    monkeypatch.setattr("ecl_logging.stretches.MAX_BATCH_IDS", 7)
+    pending = pending_of()
+    expected: Counter[str] = Counter()
+    for measure in ("a", "b", "c", "d", "e", "f"):
+        observe(pending, VALUES, measure=measure)
+        expected.update(counted(measure, VALUES) | sum_cells(measure, VALUES))
+
+    batches = [one.counts for one in frozen(pending)]
+    assert max(map(len, batches)) <= 7
+    assert sum(map(Counter, batches), Counter()) == +expected
+    assert_accounted(pending, 6 * len(VALUES))
+
+
 def test_sums_go_where_there_is_room_in_a_batch():
     pending = pending_of()
     for number in range(MAX_BATCH_IDS - 1):
