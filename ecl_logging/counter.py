@@ -141,6 +141,9 @@ class GroupCounter(Batching):
         except InvalidEvent as reason:
             self.arrive_invalid(f"has a measure whose name {reason}", created)
             return None
+        except Exception:  # noqa: BLE001 - as above
+            self.arrive_invalid("has a measure whose name raises when it is looked at", created)
+            return None
         if measure not in self._measures and len(self._measures) >= _MOST_MEASURES:
             beyond = f"has a measure beyond the {_MOST_MEASURES} of its group"
             self.arrive_invalid(beyond, created)

@@ -10,6 +10,8 @@ from ecl_logging.measures import counted, number_of, sum_cells
 
 __all__ = ["Values", "invalid_value"]
 
+_MOST = 1000
+
 
 class Values:
     """Values of one measure that were seen at about the same time. Not thread safe.
@@ -18,31 +20,44 @@ class Values:
     has been added to counts is taken away here, so that adding can go on where it was interrupted.
     """
 
-    __slots__ = ("_raw", "cells", "digits", "invalid", "measure", "reasons")
+    __slots__ = ("cells", "digits", "invalid", "measure", "raw", "reasons")
 
     def __init__(self, measure: str, raw: Sequence[float]) -> None:
         """`raw`: floats and ints, of which some may not be finite."""
         self.measure = measure
-        self._raw: Sequence[float] | None = raw
+        self.raw: Sequence[float] | None = raw  # until they are worked out
         self.cells: list[tuple[str, int]] = []  # of events
         self.digits: list[tuple[str, int]] = []  # of the sum
         self.invalid = 0  # values that are no finite numbers
         self.reasons: tuple[str, ...] = ()
 
+    def begin_growing(self) -> None:
+        """Have values that can be added to."""
+        if self.raw is not None:
+            self.raw = list(self.raw)
+
+    def may_grow(self) -> bool:
+        """Whether more can be added: not too many are worked out at once, and that only once."""
+        return self.raw is not None and len(self.raw) < _MOST
+
+    def goes_with(self, other: Values) -> bool:
+        """Whether the other one's can be added."""
+        return other.measure == self.measure and other.raw is not None
+
     def work_out(self) -> None:
         """Have `cells`, `digits` and `invalid` say what is to be added. Once."""
-        raw = self._raw
+        raw = self.raw
         if raw is None:
             return
         invalid, reasons = 0, tuple[str, ...]()
         if not _are_finite(raw):
             raw, reasons = _finite_ones(self.measure, raw)
-            invalid = len(self._raw or ()) - len(raw)
+            invalid = len(self.raw or ()) - len(raw)
         cells = list(counted(self.measure, raw).items())
         digits = list(sum_cells(self.measure, raw).items())
         # These call nothing.
         self.cells, self.digits, self.invalid, self.reasons = cells, digits, invalid, reasons
-        self._raw = None
+        self.raw = None
 
 
 def _are_finite(values: Sequence[float]) -> bool:

@@ -68,18 +68,21 @@ class Stretch:
             parts = parts[::-1] + self.parts
             self.parts, self.counts = parts, {}
 
-    def has_room_for_sums(self) -> bool:
-        """Whether the sums go with the next batch; else they go with a later one."""
+    def split_sums(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return those that go with the next batch, once it is cut, and those that wait."""
         cells = self.parts[-1] if self.parts else self.counts
-        return not cells or len(cells) + len(self.sums) <= MAX_BATCH_IDS
+        if len(cells) + len(self.sums) <= MAX_BATCH_IDS:
+            return self.sums, {}
+        if cells:
+            return {}, self.sums
+        items = iter(self.sums.items())  # of many measures
+        return dict(islice(items, MAX_BATCH_IDS)), dict(items)
 
-    def frozen(self) -> Frozen:
-        """Return what one batch can carry of what is sure, once it is cut."""
+    def frozen(self, sums: dict[str, int]) -> Frozen:
+        """Return what one batch can carry of what is sure, once it is cut, and these sums."""
         cells = self.parts[-1] if self.parts else self.counts
         notes = {OTHER: self.other, INVALID: self.invalid}
-        counts = cells | {cell: n for cell, n in notes.items() if n}
-        if self.has_room_for_sums():
-            counts |= self.sums
+        counts = cells | {cell: n for cell, n in notes.items() if n} | sums
         return Frozen(self.start, self.end, self.cut_by, self.merged, counts, events_in(counts))
 
 
@@ -199,12 +202,12 @@ class Stretches:
         if stretch is None:
             return
         stretch.cut()
-        frozen = stretch.frozen()
+        sums, waiting = stretch.split_sums()
+        frozen = stretch.frozen(sums)
         cells = self._cells - len(stretch.parts[-1] if stretch.parts else stretch.counts)
-        sums = {} if stretch.has_room_for_sums() else stretch.sums
         # These call nothing.
         self.frozen = frozen
-        stretch.other, stretch.invalid, stretch.sums = 0, 0, sums
+        stretch.other, stretch.invalid, stretch.sums = 0, 0, waiting
         if stretch.parts:
             del stretch.parts[-1]
         else:

@@ -97,6 +97,7 @@ class Tallies:
         self._flusher = flusher
         self.path = FastPath(flusher)
         self._tallies: dict[tuple[tuple[_Event, ...], tuple[_Measure, ...]], Tally] = {}
+        self._measured: list[Tally] = []  # those of them that have measures
         self._tables: WeakRefs[Table] = WeakRefs()
         self._second = 0  # in which the path was open last
         self._lock = threading.RLock()
@@ -132,11 +133,14 @@ class Tallies:
     def _add(self, key: tuple[tuple[_Event, ...], tuple[_Measure, ...]]) -> Tally | None:
         events, measures = key
         has_room = len(self._tallies) < _MAX_TALLIES
-        if measures and has_room:
-            has_room = sum(1 for tally in self._tallies.values() if tally.measured) < _MAX_MEASURED
+        if measures:
+            has_room = has_room and len(self._measured) < _MAX_MEASURED
         if key not in self._tallies and has_room:
             shares = [Share(*event) for event in events]
-            self._tallies[key] = Tally(shares, [MeasuredShare(*measure) for measure in measures])
+            tally = Tally(shares, [MeasuredShare(*measure) for measure in measures])
+            if measures:
+                self._measured.append(tally)  # counted by each record of a kind that has no room
+            self._tallies[key] = tally
         return self._tallies.get(key)
 
     def tell_of_changes(self, table: Table) -> None:
@@ -175,13 +179,15 @@ class Tallies:
                 arrivals += ((share.event_id, new * share.each, second),)
                 share.given = n
         for measured in tally.measured:
-            new = n - measured.given
-            if slots is not None and new > 0:
-                values = Values(measured.measure, slots[n - base - new : n - base])
-                arrivals = measured.counter.arrivals
-                arrivals += ((values, new, second),)
-                measured.given = n
-        if n > base:
+            given = measured.given
+            if slots is not None and n > given:
+                values = Values(measured.measure, slots[given - base : n - base])
+                # That was a call: a child that was forked amid it has been told otherwise.
+                if measured.given == given:
+                    arrivals = measured.counter.arrivals
+                    arrivals += ((values, n - given, second),)
+                    measured.given = n
+        if n > tally.base:  # noqa: PLR1730 - which would be a call
             tally.base = n
 
     def make_room(self, tally: Tally) -> None:

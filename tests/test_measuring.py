@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import math
 import threading
 from typing import Any
@@ -167,6 +168,22 @@ def test_functions_are_timed_call_by_call(group):
     assert (down(2), asyncio.run(several())) == (0, [0, 1, 2])
     assert now(group).count == 6
     assert now(group).percentile(75) >= 0.01 / 1.011
+
+
+def test_a_name_that_raises_reaches_nobody_who_observes(ecl, group):
+    class Name(enum.Enum):
+        ONE = "one"
+
+        @property
+        def value(self) -> str:
+            raise RuntimeError
+
+    group.observe(Name.ONE, 0.1)
+    with group.time(Name.ONE):
+        pass
+    ecl.flush()
+
+    assert ecl.telemetry()["dropped"]["invalid"] == 2
 
 
 def test_in_a_group_that_writes_each_event_a_value_is_written_too(store, clock, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 
 from ecl_logging.fast_path import flushing_threads
 from ecl_logging.locks import Interrupted
+from ecl_logging.observed import Values
 from ecl_logging.shares import Tally
 from ecl_logging.tallies import Table, Tallies
 from tests.interruptions import interrupted_at
@@ -24,17 +25,25 @@ class Counting:
     """A group's counter, as far as tallies ask."""
 
     def __init__(self) -> None:
-        self.arrivals: deque[tuple[str, int, int]] = deque()
+        self.arrivals: deque[tuple[Any, int, int]] = deque()
         self.looks = 0
 
     def see_to_arrivals(self) -> None:
         self.looks += 1
+
+    def see_to_values(self, n: int) -> None:
+        self.looks += n
 
     def total(self) -> Counter[str]:
         total: Counter[str] = Counter()
         for event_id, n, _ in self.arrivals:
             total[event_id] += n
         return total
+
+    def values(self, measure: str) -> list[float]:
+        """Those that have arrived, in their order."""
+        arrived = [one for one, _, _ in self.arrivals if isinstance(one, Values)]
+        return [value for one in arrived if one.measure == measure for value in one.raw or ()]
 
 
 class Flushing:
@@ -67,6 +76,13 @@ def tally_of(tallies: Tallies, *events: tuple[object, str, int]) -> Tally:
     tally = tallies.tally_of(events)
     assert tally is not None
     return tally
+
+
+def observe(tally: Tally, value: float) -> None:
+    """As the fast path does."""
+    assert tally.slots is not None
+    tally.slots[tally.n - tally.base] = value
+    tally.n += 1
 
 
 # --- collecting
@@ -116,6 +132,16 @@ def test_there_are_so_many_tallies_and_no_more(tallies, flusher, monkeypatch):
         tally_of(tallies, (flusher.counter, event_id, 1))
 
     assert tallies.tally_of([(flusher.counter, "c", 1)]) is None
+    assert tallies.tally_of([(flusher.counter, "a", 1)]) is not None
+
+
+def test_so_many_of_them_have_room_for_values(tallies, flusher, monkeypatch):
+    monkeypatch.setattr("ecl_logging.tallies._MAX_MEASURED", 2)
+    known = [tallies.tally_of((), [(flusher.counter, measure)]) for measure in "xyx"]
+
+    assert known[0] is known[2]
+    assert None not in known
+    assert tallies.tally_of((), [(flusher.counter, "z")]) is None
     assert tallies.tally_of([(flusher.counter, "a", 1)]) is not None
 
 
@@ -264,6 +290,40 @@ def test_a_child_that_comes_back_into_its_parents_collecting_counts_its_own_once
     assert flusher.counter.total() == {"a": 1, "b": 1, "of the child": 1}
 
 
+def test_a_child_forked_amid_the_collecting_of_values_observes_its_own_once(
+    tallies, flusher, monkeypatch
+):
+    """By a signal handler, while values of the parent's were in hand."""
+
+    def fork() -> None:
+        tallies.reset()
+        flusher.counter.arrivals.clear()
+        tallies.harvest()
+        observe(tally, 8.0)
+        tallies.harvest()
+        observe(tally, 16.0)
+
+    def forked(measure: str, raw: list[float]) -> Values:
+        nonlocal handler
+        values, run, handler = Values(measure, raw), handler, None
+        if run is not None:
+            run()
+        return values
+
+    handler: Any = fork
+    monkeypatch.setattr("ecl_logging.tallies.Values", forked)
+    measures = [(flusher.counter, "latency"), (flusher.counter, "size")]
+    tally: Any = tallies.tally_of((), measures)
+    observe(tally, 1.0)
+    observe(tally, 2.0)
+    tallies.harvest()
+    observe(tally, 32.0)
+    tallies.harvest()
+
+    for measure in ("latency", "size"):
+        assert flusher.counter.values(measure) == [8.0, 16.0, 32.0]
+
+
 # --- signal handlers and finalizers
 
 
@@ -295,6 +355,37 @@ def test_whenever_a_signal_handler_raises_what_was_counted_is_passed_on_once(flu
         assert not tallies.is_interrupted(), "a lock is left behind"
         tallies.harvest()
         assert counter.total() == {"a": 3, "b": 6, "c": 4}
+        return was_interrupted
+
+    until_it_goes_through(attempt, at_least=10)
+
+
+@pytest.mark.parametrize("way", ["harvest", "make_room"])
+def test_whenever_a_signal_handler_raises_values_are_passed_on_once(flusher, way):
+    def attempt(moment: int) -> bool:
+        counter = Counting()
+        flusher.counters = (counter,)
+        tallies = Tallies(flusher)
+        tally: Any = tallies.tally_of([(counter, "a", 1)], [(counter, "x"), (counter, "y")])
+        tally.slots = [0.0] * 3
+        tallies.look()
+        for value in (1.0, 2.0, 3.0):
+            observe(tally, value)
+
+        def work() -> None:
+            if way == "make_room":
+                tallies.make_room(tally)
+            else:
+                tallies.harvest()
+                tallies.look()
+
+        was_interrupted = interrupted_at(moment, work)
+        assert not tallies.is_interrupted(), "a lock is left behind"
+        tallies.make_room(tally)
+        observe(tally, 4.0)
+        tallies.harvest()
+        assert counter.values("x") == counter.values("y") == [1.0, 2.0, 3.0, 4.0]
+        assert sum(n for event, n, _ in counter.arrivals if event == "a") == 4
         return was_interrupted
 
     until_it_goes_through(attempt, at_least=10)
