@@ -63,6 +63,7 @@ class SharedDefinition:
     ) -> None:
         """`on_loss` is called where the store has lost the group that it had."""
         self.wanted = wanted_definition(group)
+        self._measures = self.wanted.measures  # those of the configuration
         self._pending = pending
         self._store = store
         self._warn, self._on_loss = warn, on_loss
@@ -154,8 +155,9 @@ class SharedDefinition:
         for key in ("history", "max_events", "cur_last_keys"):
             if getattr(wanted, key) != getattr(before, key):
                 differing.append(f"{key} is {getattr(union, key)}")
-        for key in ("events", "measures"):
-            if new := sorted(getattr(wanted, key) - getattr(before, key)):
+        # Who observes a measure adds it, and differs from nobody.
+        for key, known in (("events", wanted.events), ("measures", self._measures)):
+            if new := sorted(known - getattr(before, key)):
                 differing.append(f"new {key} are {', '.join(map(repr, new[:10]))}")
         if differing:
             self._warn(
