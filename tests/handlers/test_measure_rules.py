@@ -57,7 +57,7 @@ def test_several_measures_may_be_of_one_attribute_and_of_several():
 
 
 @pytest.mark.parametrize("value", [None, "soon", True, float("nan"), object()])
-def test_what_is_no_number_is_told_and_the_event_counts(value):
+def test_what_is_no_number_is_told_and_the_event_counts(value, warnings_told):
     counts, latency, telemetry = distributions(
         [{"group": "requests"}, MEASURING],
         *({"event": "ok", "duration": one} for one in (0.5, value, value)),
@@ -65,6 +65,8 @@ def test_what_is_no_number_is_told_and_the_event_counts(value):
 
     assert counts == {"ok": 3}
     assert (latency.count, telemetry["dropped"]["invalid"]) == (1, 2)
+    [told] = warnings_told
+    assert told.startswith("group requests: an event has a value of 'latency' that is ")
 
 
 COSTS = """
