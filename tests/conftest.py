@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import random
 import signal
@@ -41,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_report_header() -> str:
     return f"redis-py {redis.__version__}"
+
+
+def pytest_collection_finish() -> None:
+    """Have garbage collections pass over the tests themselves, which are many and stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
