@@ -274,7 +274,10 @@ class Rules:
 
     def _fitting(self, name: Any, level: Any) -> list[_Rule]:
         if type(name) is not str or not isinstance(level, int):
-            name, level = str(name), 0  # a record made by hand can have anything there
+            # A record made by hand can have anything there. What a subclass of str says of itself
+            # is not what it is found by.
+            level = level if isinstance(level, int) else 0
+            name = str.__str__(name) if isinstance(name, str) else str(name)
         return [rule for rule in self._rules or () if rule.fits(name, level)]
 
 

@@ -250,3 +250,14 @@ def test_a_look_that_is_missing_is_noticed(monkeypatch, switch_off, rules, recor
     switch_off(monkeypatch)
     with pytest.raises(AssertionError):
         compare_often(many, arguments)
+
+
+def test_a_logger_is_found_by_what_its_name_is_not_by_what_that_says_of_itself():
+    arguments = {"rules": RULES["measured"], "unmatched": None, "named": False, "sync_limit": None}
+    values = [PLAIN | {"level": (level, "INFO"), "event": "e", "d": 0.5} for level in (20, 40)]
+    records = [PLAIN | {"name": Text("a"), "event": "e"}] * 20 + values
+
+    assert compare(records, arguments) > 0
+    handler = handler_of(**arguments)
+    assert count(handler, records, time.time())["g"][1]["e"] == 2
+    handler.close()
