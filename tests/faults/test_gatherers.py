@@ -29,6 +29,7 @@ def launcher(tmp_path: Path) -> Iterator[Launcher]:
 
 
 @pytest.mark.alone
+@pytest.mark.once
 def test_fifty_kills_at_random_moments_cost_nothing_and_double_nothing(
     programs_anywhere: Programs,
     launcher: Launcher,

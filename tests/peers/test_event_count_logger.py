@@ -159,7 +159,7 @@ STEPS = st.lists(
 
 @settings(
     deadline=None,
-    max_examples=60,
+    max_examples=30,
     database=None,
     phases=[Phase.explicit, Phase.generate, Phase.target],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -100,6 +100,7 @@ print(json.dumps([(keeping - nothing) / nothing, (counting - nothing) / nothing]
 
 
 @pytest.mark.alone
+@pytest.mark.once
 def test_keeping_a_repeat_costs_the_log_call_little_more_than_counting_it(
     programs: Programs,
 ) -> None:
