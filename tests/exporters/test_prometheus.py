@@ -94,9 +94,14 @@ def test_what_is_described_is_what_is_collected(store: MemoryStore) -> None:
 
 
 def test_it_can_be_registered_beside_what_the_client_has_by_itself() -> None:
-    collector = EventCollector(store="memory://")
+    collector = EventCollector(store="memory://", say=lambda _: None)
     REGISTRY.register(collector)
-    REGISTRY.unregister(collector)
+    try:
+        names = {family.name for family in REGISTRY.collect()}
+    finally:
+        REGISTRY.unregister(collector)
+
+    assert {"ecl_up", "python_info"} <= names
 
 
 def test_a_file_that_is_not_there_is_not_made_and_told_once(
