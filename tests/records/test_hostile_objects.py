@@ -106,7 +106,8 @@ def test_an_object_that_waits_is_passed_over_and_its_class_not_asked_again(relea
     assert message_of(record_of("%s %s", "a", waits())) == expected
     assert message_of(record_of("%s %s", "a", waits())) == expected
     assert len(asked) == 1
-    assert questioner.stuck == 1
+    # On a busy machine a thread may have been taken for a stuck one; that one comes back.
+    wait_until(lambda: questioner.stuck == 1)
 
 
 def test_others_are_asked_while_one_is_stuck(released):
