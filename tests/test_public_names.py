@@ -64,7 +64,7 @@ LAYERS = [
     ["groups", "rules"],
     ["kinds"],
     ["record_counter"],
-    ["records"],
+    ["records", "stats"],
     ["handlers", "filters", "processors", "testing", "pytest_plugin"],
     ["exporters", "web"],
     ["tools"],

@@ -1,0 +1,66 @@
+"""Reading the tree while others count: what pages, dumps and exporters share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ecl_logging.stats.container import StatContainer
+from ecl_logging.stats.values import StatValues
+
+__all__ = ["Failed", "is_collapsed", "items_of", "lookup", "value_of"]
+
+
+class Failed(str):
+    """What is shown in place of a gauge that has raised, such as `<ZeroDivisionError: ...>`."""
+
+    __slots__ = ()
+
+
+def value_of(value: Any) -> Any:
+    """Return a value as it is now: what a gauge returns; everything else as it is.
+
+    A Mapping is a branch; all else is shown as one value. Never raises an Exception.
+    """
+    if isinstance(value, Mapping) or not callable(value):
+        return value
+    try:
+        return value()
+    except Exception as error:  # noqa: BLE001 - whatever the program's function raises
+        return Failed(f"<{_told(error)}>")
+
+
+def _told(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - even its text may raise
+        return type(error).__name__
+
+
+def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Return what is in a branch at this moment, in its order; gauges are not called yet."""
+    if isinstance(branch, StatValues):
+        return list(branch.snapshot().items())
+    return list(branch.items())  # in one step, where it is a dictionary
+
+
+def is_collapsed(value: Any) -> bool:
+    """Whether pages are to show a link in its place."""
+    return isinstance(value, StatContainer) and value.is_collapsed()
+
+
+def lookup(branch: Mapping[Any, Any], parts: Iterable[str]) -> Any:
+    """Return what is at a path below, gauges called; raise LookupError where there is nothing."""
+    found: Any = branch
+    for part in parts:
+        if not isinstance(found, Mapping):
+            raise LookupError(part)
+        found = value_of(_below(found, part))
+    return found
+
+
+def _below(branch: Mapping[Any, Any], part: str) -> Any:
+    for key, value in items_of(branch):
+        if key == part or str(key) == part:  # a key can be a number
+            return value
+    raise LookupError(part)

@@ -1,0 +1,31 @@
+"""StatValues: what stands in the tree for a stat that is more than one number."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["StatValues"]
+
+
+class StatValues(Mapping[str, Any]):
+    """Named numbers that are worked out when they are read, and so are right at any moment."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def snapshot(self) -> dict[str, Any]:
+        """Return all of them, of one moment. Thread safe."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.snapshot()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.snapshot())
+
+    def __len__(self) -> int:
+        return len(self.snapshot())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.snapshot()!r})"
