@@ -92,7 +92,7 @@ class IntDictSumAggregationStat(AggregationStat):
 
 
 def _difference(before: Any, after: Any) -> Any:
-    if type(before) is type(after) is int:
+    if type(before) is type(after) is int and _is_small(before) and _is_small(after):
         return after - before
     return _number(after) - _number(before)
 
@@ -100,7 +100,7 @@ def _difference(before: Any, after: Any) -> Any:
 def _number(value: Any) -> Any:
     """What a value adds to a sum that is to stay a number."""
     if isinstance(value, int):
-        return value if abs(value) < _LARGEST else 0
+        return value if _is_small(value) else 0
     if not isinstance(value, Number):
         return 0
     try:
@@ -110,4 +110,9 @@ def _number(value: Any) -> Any:
     return number if math.isfinite(number) else 0
 
 
-_LARGEST = 10**300  # of whole numbers that can be added to those with fractions
+def _is_small(number: int) -> bool:
+    """Whether a whole number can be added to one with fractions."""
+    return -_LARGEST < number < _LARGEST
+
+
+_LARGEST = 10**300

@@ -94,19 +94,24 @@ class Stat:
     def begin(self, place: Place) -> Any:
         """Return the value at a place; the default is put there where there is none."""
         with tree.lock:
-            if self.name not in place.container or place.container.is_detached:
+            if self._is_new_at(place):
                 tree.register(place, self.name)
                 if self.name not in place.container:
-                    self._put(place, self._first_value(place))
+                    self._put_first(place, self._first_value(place))
             return place.container[self.name]
 
     def set(self, place: Place, value: Any) -> None:
         """Put a value in its place, and add it to what sums it up there above."""
         with tree.lock:
-            if self.name not in place.container or place.container.is_detached:
+            if self._is_new_at(place):
                 tree.register(place, self.name)
             self._put(place, value)
         self._tell(place, value)
+
+    def _is_new_at(self, place: Place) -> bool:
+        """Whether the place may have no such stat yet, or is not in the tree."""
+        container, name = place.container, self.name
+        return name not in place.aggregators or name not in container or container.is_detached
 
     def _first_value(self, place: Place) -> Any:
         return self._default
@@ -124,6 +129,19 @@ class Stat:
             aggregator[0].update(aggregator[1], _no_gauge(before), value)
         if place.held is not None:
             place.held.pop(name, None)
+
+    def _put_first(self, place: Place, value: Any) -> None:
+        if callable(value):
+            self._put(place, value)
+            return
+        name, container = self.name, place.container
+        if name in container:
+            return  # a signal handler has put something, which is to stay
+        container[name] = value
+        # What puts its values in a way of its own is not summed up as one value.
+        aggregator = self._aggregator(place) if type(self)._put is Stat._put else None
+        if aggregator is not None:
+            aggregator[0].update(aggregator[1], None, value)
 
     def _put_gauge(self, place: Place, function: Callable[[], Any]) -> None:
         aggregator = self._aggregator(place)

@@ -18,6 +18,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from sys import is_finalizing
 from typing import TYPE_CHECKING
 
 from ecl_logging.errors import ConfigError
@@ -123,16 +124,27 @@ class Tree:
     def __init__(self) -> None:
         """With nothing in it."""
         self.root = StatContainer()
-        self.lock = threading.RLock()
-        """Of all stats; held for moments, in which nothing of the program's is called, but what
-        numbers and keys of its own are made of."""
+        self._lock = threading.RLock()
+        self._is_alone = False  # no other thread will run again
         self._numbers = itertools.count(1)
         self._collapsed: set[str] = set()
         self._gone: deque[tuple[StatContainer, list[str | None], _Aggregators]] = deque()
 
+    @property
+    def lock(self) -> threading.RLock:
+        """Of all stats; held for moments, in which nothing of the program's is called.
+
+        But for what keys and numbers of its own are made of. At the end of the process a daemon
+        thread can have been stopped with the lock, and finalizers count still.
+        """
+        if is_finalizing() and not self._is_alone:
+            self._is_alone = True
+            self.after_fork()
+        return self._lock
+
     def after_fork(self) -> None:
         """Have a lock that nobody holds. The values are a copy of the parent's."""
-        self.lock = threading.RLock()
+        self._lock = threading.RLock()
 
     # --- places
 
