@@ -1,0 +1,100 @@
+"""What stands in the tree for a group: its intervals, with the last bucket and the current one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ecl_logging.deadlines import Deadline
+from ecl_logging.distributions import Distribution
+from ecl_logging.errors import StoreUnavailable
+from ecl_logging.intervals import Interval
+from ecl_logging.settings import find_interval
+from ecl_logging.stats.container import StatContainer
+from ecl_logging.stores.protocols import Definition, Store
+from ecl_logging.stores.steps import united
+from ecl_logging.views import CURRENT, LAST, View, read_views
+
+__all__ = ["branch_of", "read_branches", "read_definition"]
+
+_KNOCK_SECONDS = 2.0
+"""The first step tells whether the store is there; a page does not wait longer for that."""
+
+_BEGIN_SECONDS = 4.0  # no step begins later
+
+_MANY = 100  # IDs or measures; so many are shown by a link
+
+_PERCENTS = (50, 90, 95, 99)
+
+
+def read_definition(store: Store, wanted: Definition) -> Definition:
+    """Return what the store has of a group, and what is wanted of it. Raises StoreError."""
+    stored = store.definition(wanted.group, timeout=_KNOCK_SECONDS)
+    return wanted if stored is None else united(stored, wanted)
+
+
+def read_branches(
+    store: Store, definition: Definition, intervals: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the branch of each of these intervals, in one step of the store for each.
+
+    Nothing is written. Raises StoreError; and StoreUnavailable where a store is so slow that
+    all of it would take longer than a page may.
+    """
+    deadline = Deadline(_BEGIN_SECONDS)
+    found = {}
+    for text in intervals:
+        if not deadline.seconds_left():
+            raise StoreUnavailable(f"{store.shown}: takes too long to be read")
+        interval = find_interval(text, definition.intervals, definition.group)
+        found[text] = _read_branch(store, definition, interval)
+    return found
+
+
+def _read_branch(store: Store, definition: Definition, interval: Interval) -> dict[str, Any]:
+    last, current = read_views(store, definition, interval, [LAST, CURRENT])
+    return branch_of(_shown(last), _shown(current), last.measures, current.measures)
+
+
+def branch_of(
+    last: Mapping[str, int],
+    current: Mapping[str, int],
+    last_measures: Mapping[str, Distribution] | None = None,
+    current_measures: Mapping[str, Distribution] | None = None,
+) -> dict[str, Any]:
+    """Return `last` and `current`, each {event: n}; and `measures` of both, if there are any."""
+    branch: dict[str, Any] = {"last": _folded(last), "current": _folded(current)}
+    if last_measures or current_measures:
+        branch["measures"] = {
+            "last": _folded({name: _numbers(one) for name, one in (last_measures or {}).items()}),
+            "current": _folded(
+                {name: _numbers(one) for name, one in (current_measures or {}).items()}
+            ),
+        }
+    return branch
+
+
+def _shown(view: View) -> Mapping[str, int]:
+    return view.in_order().counts
+
+
+def _folded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values; behind a link, where they are so many that the rest could not be seen."""
+    if len(values) <= _MANY:
+        return dict(values)
+    container = StatContainer()
+    container.update(values)
+    container.set_collapsed(True)
+    return container
+
+
+def _numbers(distribution: Distribution) -> dict[str, float]:
+    """What is shown of a measure, as `ecl-read --measures` does; of no values only their number."""
+    numbers: dict[str, float] = {
+        "count": distribution.count,
+        "mean": distribution.mean,
+        **{f"p{percent}": distribution.percentile(percent) for percent in _PERCENTS},
+        "max": distribution.max,
+    }
+    return {name: n for name, n in numbers.items() if not math.isnan(n)}
