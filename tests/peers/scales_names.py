@@ -96,7 +96,7 @@ def old_module(name: str, kept: list[object] | None) -> types.ModuleType:
         elif new == "ExponentiallyDecayingReservoir":
             value = functools.partial(value, random=random.random)
         elif inspect.isclass(value):
-            value = old_class(value) if vars(value).get("__init__") else value
+            value = old_class(value)
         elif inspect.isfunction(value):
             value = old_function(value)
         setattr(module, old_name(new), value)

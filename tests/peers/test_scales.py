@@ -46,7 +46,7 @@ def files_of_scales() -> dict[str, Path]:
     return {path.name: path for path in paths}
 
 
-def tests_in(path: Path) -> list[unittest.TestCase]:
+def cases_in(path: Path) -> list[unittest.TestCase]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -61,7 +61,7 @@ def tests_in(path: Path) -> list[unittest.TestCase]:
 
 def failures_in(path: Path) -> dict[str, str]:
     """What the tests of a file say that do not pass, by their names."""
-    tests = tests_in(path)
+    tests = cases_in(path)
     assert len(tests) == FILES[path.name]
     result = unittest.TestResult()
     for test in tests:
