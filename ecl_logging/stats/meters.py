@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from math import exp, isfinite
+from math import exp
 from typing import TYPE_CHECKING, Any
 
 from ecl_logging.stats.adding import AddingStat, NamedStat, NamedValues
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MeterDictStat", "MeterStat", "MeterValues", "NamedMeters"]
 
 _TICK = 5.0
+_LARGE = 2**53  # looked at more closely
 
 # What is left of an average after a tick, of 1, 5 and 15 minutes.
 _LEFT_1, _LEFT_5, _LEFT_15 = (exp(-_TICK / 60 / minutes) for minutes in (1, 5, 15))
@@ -62,7 +63,7 @@ class MeterValues(StatValues):
 
         Raises TypeError or ValueError for what is no finite number.
         """
-        if type(number) is not int or not isfinite(number):
+        if type(number) is not int or not -_LARGE < number < _LARGE:
             number = finite(number)
         now = self._clock()
         with tree.lock:
