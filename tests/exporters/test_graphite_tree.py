@@ -21,7 +21,7 @@ from ecl_logging.handlers import CountingHandler
 from tests.graphite_listeners import Listener
 from tests.waiting import wait_until
 
-AT_ONCE = 1.0  # seconds; carbon's time-outs are longer
+AT_ONCE = 2.0  # seconds; what waits for carbon takes longer, on a busy machine, too
 
 
 @pytest.fixture(autouse=True)
@@ -265,18 +265,13 @@ def test_that_one_push_is_too_large_is_told(
 def test_nothing_blocks_while_carbon_takes_connections_and_never_reads(
     graphite: Listener, make: Callable[..., GraphitePusher]
 ) -> None:
-    pusher = make(max_queue=20_000)
+    pusher = make(".".join(["x" * 190] * 10), max_queue=4000)
     graphite.pause()
-    pusher.push({"n": 1})
-    wait_until(lambda: pusher.telemetry()["sent"] == 1)
-    large = {"x" * 190 + str(number): number for number in range(10_000)}
-    for _ in range(8):  # more than the operating system takes
+    while not is_stuck(pusher):  # the operating system takes some
         with at_once():
-            pusher.push(large)
-        wait_until(lambda: pusher.telemetry()["sent"] % 10_000 == 1 or is_stuck(pusher))
+            pusher.push(numbered(0, 2000))
     known = assert_adds_up(pusher)
-    assert known["pending"] > 0
-    assert known["pending"] <= 20_000 + 500
+    assert 0 < known["pending"] <= 4000 + 500
     with at_once():
         assert not pusher.flush(0.1)
 
@@ -286,9 +281,9 @@ def test_nothing_blocks_while_carbon_takes_connections_and_never_reads(
 
 
 def is_stuck(pusher: GraphitePusher) -> bool:
-    before = pusher.telemetry()["sent"]
+    before = pusher.telemetry()
     time.sleep(0.3)
-    return bool(pusher.telemetry()["sent"] == before)
+    return bool(before["pending"] and pusher.telemetry()["sent"] == before["sent"])
 
 
 def test_a_connection_that_carbon_has_closed_is_noticed_before_it_is_written_to(

@@ -108,7 +108,9 @@ class _Beat:
     def __call__(self) -> float:
         """Push if it is time to; return the seconds until this is to be called again."""
         if self._due <= time.monotonic():
-            missed = (time.monotonic() - self._due) // self._period
-            self._due += (missed + 1) * self._period
-            self._push()
+            try:
+                self._push()
+            finally:
+                missed = (time.monotonic() - self._due) // self._period
+                self._due += (missed + 1) * self._period
         return min(_LONGEST_WAIT, max(0.0, self._due - time.monotonic()))
