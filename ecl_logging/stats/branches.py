@@ -11,7 +11,6 @@ from ecl_logging.distributions import Distribution
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
 from ecl_logging.settings import find_interval
-from ecl_logging.stats.container import StatContainer
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.stores.steps import united
 from ecl_logging.views import CURRENT, LAST, View, read_views
@@ -22,8 +21,6 @@ _KNOCK_SECONDS = 2.0
 """The first step tells whether the store is there; a page does not wait longer for that."""
 
 _BEGIN_SECONDS = 4.0  # no step begins later
-
-_MANY = 100  # IDs or measures; so many are shown by a link
 
 _PERCENTS = (50, 90, 95, 99)
 
@@ -64,13 +61,11 @@ def branch_of(
     current_measures: Mapping[str, Distribution] | None = None,
 ) -> dict[str, Any]:
     """Return `last` and `current`, each {event: n}; and `measures` of both, if there are any."""
-    branch: dict[str, Any] = {"last": _folded(last), "current": _folded(current)}
+    branch: dict[str, Any] = {"last": dict(last), "current": dict(current)}
     if last_measures or current_measures:
         branch["measures"] = {
-            "last": _folded({name: _numbers(one) for name, one in (last_measures or {}).items()}),
-            "current": _folded(
-                {name: _numbers(one) for name, one in (current_measures or {}).items()}
-            ),
+            "last": _all_numbers(last_measures),
+            "current": _all_numbers(current_measures),
         }
     return branch
 
@@ -79,14 +74,8 @@ def _shown(view: View) -> Mapping[str, int]:
     return view.in_order().counts
 
 
-def _folded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values; behind a link, where they are so many that the rest could not be seen."""
-    if len(values) <= _MANY:
-        return dict(values)
-    container = StatContainer()
-    container.update(values)
-    container.set_collapsed(True)
-    return container
+def _all_numbers(measures: Mapping[str, Distribution] | None) -> dict[str, dict[str, float]]:
+    return {name: _numbers(one) for name, one in (measures or {}).items()}
 
 
 def _numbers(distribution: Distribution) -> dict[str, float]:

@@ -128,16 +128,6 @@ def test_an_interval_is_found_by_its_length_where_the_store_calls_it_otherwise(s
         assert shown("/g") == {"1m": {"last": {"a": 0}, "current": {"a": 1}}}
 
 
-def test_many_ids_are_behind_a_link(store, moments):
-    events = [f"e{number}" for number in range(101)]
-    with EventCountLogger({"g": {"events": events, "intervals": ["1m"]}}, store=store) as ecl:
-        stats.mount("/g", ecl["g"])
-        last = lookup(stats.get_stats(), ["g", "1m", "last"])
-
-        assert is_collapsed(last)
-        assert opened(last) == dict.fromkeys(sorted(events), 0)
-
-
 def test_a_branch_that_is_collapsed_asks_for_nothing_before_it_is_opened(ecl, store, moments):
     stats.set_collapsed("/requests")
     stats.mount("/requests", ecl["requests"])
