@@ -34,8 +34,8 @@ _PERCENTILES = {
 }
 _NAMES = ("count", "min", "max", "mean", "stddev", *_PERCENTILES)
 
-# How old the percentile may be with which `warn99` compares: to sort a full sample takes about a
-# tenth of a millisecond, too much for the end of each section.
+# How old the percentile may be with which `warn99` compares: to sort a full sample takes about
+# 0.1 milliseconds, too much for the end of each section.
 _SECONDS = 1.0
 _GROWTH = 1.1  # by so much more values
 
