@@ -152,13 +152,13 @@ def _write_branch(
     for key, given in sorted(items, key=lambda item: sort_key(item[0])):
         value = read(given)
         name = text_of(key)
+        below = f"{here}{_segment(name)}"
         if is_collapsed(value) and name not in (".", ".."):  # to which a browser goes no link
-            href = _escaped(f"{here}{_segment(name)}")
-            links.append(f'<li><a class="key" href="{href}">{_shown(name)}</a></li>\n')
+            links.append(f'<li><a class="key" href="{_escaped(below)}">{_shown(name)}</a></li>\n')
             continue
         output.write(f'<li><span class="key">{_shown(name)}</span> ')
         if is_branch(value) and not is_too_deep(value, (*above, id(branch))):
-            _write_branch(output, value, f"{here}{_segment(name)}/", (*above, id(branch)))
+            _write_branch(output, value, f"{below}/", (*above, id(branch)))
         else:
             output.write(_value(TOO_DEEP if is_branch(value) else value))
         output.write("</li>\n")

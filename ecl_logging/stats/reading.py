@@ -8,7 +8,7 @@ from typing import Any
 from ecl_logging.stats.container import StatContainer
 from ecl_logging.stats.values import StatValues
 
-__all__ = ["Failed", "failed", "is_collapsed", "items_of", "lookup", "value_of"]
+__all__ = ["Failed", "is_collapsed", "items_of", "lookup", "value_of"]
 
 
 class Failed(str):
@@ -22,18 +22,19 @@ def value_of(value: Any) -> Any:
 
     A Mapping is a branch; all else is shown as one value. Never raises an Exception.
     """
+    if isinstance(value, Mapping) or not callable(value):
+        return value
     try:
-        return value if isinstance(value, Mapping) or not callable(value) else value()
-    except Exception as error:  # noqa: BLE001 - whatever the program's function or stand-in raises
-        return failed(error)
+        return value()
+    except Exception as error:  # noqa: BLE001 - whatever the program's function raises
+        return Failed(f"<{_told(error)}>")
 
 
-def failed(error: Exception) -> Failed:
-    """Return what is shown in place of what has raised an error."""
+def _told(error: Exception) -> str:
     try:
-        return Failed(f"<{type(error).__name__}: {error}>")
+        return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - even its text may raise
-        return Failed(f"<{type(error).__name__}>")
+        return type(error).__name__
 
 
 def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from numbers import Number
 from typing import Any
 
-from ecl_logging.stats.reading import Failed, failed, items_of, value_of
+from ecl_logging.stats.reading import Failed, items_of, value_of
 
 __all__ = [
     "TOO_DEEP",
@@ -43,7 +43,7 @@ def read(value: Any) -> Any:
         now = value_of(value)
         return now if isinstance(now, Mapping) or not callable(now) else text_of(now)
     except Exception as error:  # noqa: BLE001 - a stand-in for another object may have none
-        return failed(error)
+        return _failed(error)
 
 
 def items_in(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]] | Failed:
@@ -51,7 +51,7 @@ def items_in(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]] | Failed:
     try:
         return items_of(branch)
     except Exception as error:  # noqa: BLE001
-        return failed(error)
+        return _failed(error)
 
 
 def is_too_deep(branch: Any, above: tuple[int, ...]) -> bool:
@@ -66,7 +66,14 @@ def text_of(value: Any) -> str:
             return value.decode("utf-8", "backslashreplace")
         return str.__str__(str(value))  # `str` may return one of a class of the program's
     except Exception as error:  # noqa: BLE001
-        return failed(error)
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Failed:
+    try:
+        return Failed(f"<{type(error).__name__}: {error}>")
+    except Exception:  # noqa: BLE001 - even its text may raise
+        return Failed(f"<{type(error).__name__}>")
 
 
 def number_of(value: Any) -> int | float | None:
