@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ecl_logging import stats
 from ecl_logging.stats import formats
+from ecl_logging.stats.shown import read
 from ecl_logging.stats.values import StatValues
 from tests.stats.showing import Page, header_of, html_of, json_of, json_text_of, page_of
 
@@ -113,6 +114,10 @@ def failing() -> None:
     raise ZeroDivisionError("no time")
 
 
+def failing_speechless() -> None:
+    raise ValueError(Speechless())
+
+
 HOSTILE: dict[str, Any] = {
     "nan": float("nan"),
     "inf": -float("inf"),
@@ -196,6 +201,12 @@ def test_json_of_a_hostile_tree():
     assert shown["a gauge of a gauge"].startswith("<function failing")
     assert shown["samples"] == {"count": 2, "mean": 1.5}
     assert shown["circle"] == {"a": 1, "again": "...", "and again": "...", "list": ["..."]}
+
+
+def test_what_raises_is_read_as_its_error():
+    assert read(failing) == "<ZeroDivisionError: no time>"
+    assert read(StandIn()) == "<RuntimeError: outside of a request>"
+    assert read(failing_speechless) == "<ValueError>"
 
 
 def test_keys_of_one_text_are_all_in_the_json():
