@@ -18,6 +18,7 @@ from ecl_logging import stats
 from ecl_logging.errors import ConfigError
 from ecl_logging.exporters.graphite import GraphitePusher
 from ecl_logging.handlers import CountingHandler
+from tests.faults.programs import Programs, assert_silent
 from tests.graphite_listeners import Listener
 from tests.waiting import wait_until
 
@@ -159,6 +160,18 @@ def test_what_a_pusher_had_to_send_is_sent_when_it_is_gone(
     wait_until(lambda: graphite.lines == graphite.lines != [])
     wait_until(lambda: not thread.is_alive())
     wait_until(lambda: graphite.open_connections == 0)
+
+
+def test_nothing_is_loaded_before_it_is_used(programs: Programs) -> None:
+    ended = programs.run(
+        "import sys\n"
+        "import ecl_logging.exporters.graphite as graphite\n"
+        "print(sorted({'socket', 'random', 'ecl_logging.stats.tree'} & set(sys.modules)))\n"
+        "print(dir(graphite))"
+    )
+
+    assert_silent(ended)
+    assert ended.out == "[]\n['GraphitePeriodicPusher', 'GraphitePusher']\n"
 
 
 # --- what is told

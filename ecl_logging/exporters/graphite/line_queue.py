@@ -71,11 +71,11 @@ class LineQueue:
             return self._drop()
 
     def _drop(self) -> int:
-        surplus = len(self._waiting) - (0 if self._is_closed else self._most)
-        for _ in range(surplus):
+        most, dropped = 0 if self._is_closed else self._most, 0
+        while len(self._waiting) > most:
             self._waiting.popleft()
-        dropped = max(0, surplus)
-        self._dropped += dropped
+            self._dropped += 1
+            dropped += 1
         return dropped
 
     @property
