@@ -89,7 +89,7 @@ def number_of(value: Any) -> int | float | None:
 def sort_key(value: Any) -> tuple[Any, ...]:
     """Return what puts anything in an order: numbers, then texts, numbers in them by their size."""
     number = number_of(value)
-    if number is not None and not math.isnan(number):
+    if number is not None and not (isinstance(number, float) and math.isnan(number)):
         return (0, number)
     text = text_of(value)
     parts = re.split("([0-9]+)", text)

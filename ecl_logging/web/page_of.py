@@ -32,33 +32,38 @@ def page_of(
     query = wishes.get("query", "").strip() or None
     if wanted not in _FORMATS:
         return plain(400, f"there is no such format; give one of {', '.join(_FORMATS)}")
-    head = io.StringIO()
-    if wanted == "html":
-        formats.html_header(head, f"/{path}", server_name, query)
+    is_html = wanted == "html"
+    names: tuple[str, ...] = ()
+
+    def refused(status: int, reason: str) -> Response:
+        """Say why below the heading of a page, which has the form; or in a line of text."""
+        if not is_html:
+            return plain(status, reason)
+        message = f'<p role="alert">{html.escape(reason)}</p>\n'
+        return _answer(status, "text/html", head() + message)
+
+    def head() -> str:
+        output = io.StringIO()
+        formats.html_header(output, f"/{path}", server_name, query, path_parts=names, prefix=links)
+        return output.getvalue()
+
     try:
         names, found = found_at(tree, path)
     except LookupError:
-        return _refused(head, 404, "there is nothing at this path")
+        return refused(404, "there is nothing at this path")
     body = io.StringIO()
     try:
-        if wanted == "html":
-            formats.html_format(body, names, found, query, prefix=links)
+        if is_html:
+            formats.html_format(body, names, found, query, prefix=links, has_links=True)
         else:
             formats.json_format(body, found, query, pretty=wanted == "prettyjson")
     except ValueError as error:
         if query is None:
             raise
-        return _refused(head, 400, str(error))
-    kind = "text/html" if wanted == "html" else "application/json"
-    return _answer(200, kind, head.getvalue() + body.getvalue())
-
-
-def _refused(head: io.StringIO, status: int, reason: str) -> Response:
-    """Say why below the heading of a page, which has the form; or in a line of text."""
-    if not head.getvalue():
-        return plain(status, reason)
-    message = f'<p role="alert">{html.escape(reason)}</p>\n'
-    return _answer(status, "text/html", head.getvalue() + message)
+        return refused(400, str(error))
+    if is_html:
+        return _answer(200, "text/html", head() + body.getvalue())
+    return _answer(200, "application/json", body.getvalue())
 
 
 def plain(status: int, reason: str) -> Response:

@@ -91,20 +91,23 @@ def _add_tree(
 
     def show(**_: str) -> Response:
         links = _root() + prefix
-        path = _path_asked_for()[len(prefix) :]
+        path = _path_below(prefix)
         return page_of(stats(), path, request.args, server_name=server_name, links=links)
 
     _add_rule(app, prefix, show)
     _add_rule(app, f"{prefix}<any_path:path>", show)
 
 
-def _path_asked_for() -> str:
-    """Return the path as the links have it, in which a name may be of no valid characters."""
+def _path_below(prefix: str) -> str:
+    """Return what is asked for, as the links have it: a name may be of no valid characters."""
     path: bytes = request.environ.get("PATH_INFO", "").encode("latin-1")
     try:
-        return path.decode("utf-8", "surrogatepass")
+        text = path.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return path.decode("utf-8", "replace")
+        text = path.decode("utf-8", "replace")
+    if prefix != "/":  # the first slashes are one for Flask
+        text = f"/{text.lstrip('/')}"
+    return text[len(prefix) :]
 
 
 def _add_rule(app: Flask, rule: str, view: Callable[..., BaseResponse]) -> None:
