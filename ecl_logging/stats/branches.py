@@ -9,13 +9,12 @@ from typing import Any
 from ecl_logging.deadlines import Deadline
 from ecl_logging.distributions import Distribution
 from ecl_logging.errors import StoreUnavailable
-from ecl_logging.intervals import Interval
 from ecl_logging.settings import find_interval
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.stores.steps import united
 from ecl_logging.views import CURRENT, LAST, View, read_views
 
-__all__ = ["branch_of", "read_branches", "read_definition"]
+__all__ = ["branch_of", "read_definition", "read_intervals"]
 
 _KNOCK_SECONDS = 2.0
 """The first step tells whether the store is there; a page does not wait longer for that."""
@@ -31,13 +30,13 @@ def read_definition(store: Store, wanted: Definition) -> Definition:
     return wanted if stored is None else united(stored, wanted)
 
 
-def read_branches(
+def read_intervals(
     store: Store, definition: Definition, intervals: Iterable[str]
-) -> dict[str, dict[str, Any]]:
-    """Return the branch of each of these intervals, in one step of the store for each.
+) -> dict[str, tuple[View, View]]:
+    """Return the last bucket and the current one of each of these intervals.
 
-    Nothing is written. Raises StoreError; and StoreUnavailable where a store is so slow that
-    all of it would take longer than a page may.
+    In one step of the store for each; nothing is written. Raises StoreError; and StoreUnavailable
+    where a store is so slow that all of it would take longer than a page may.
     """
     deadline = Deadline(_BEGIN_SECONDS)
     found = {}
@@ -45,37 +44,24 @@ def read_branches(
         if not deadline.seconds_left():
             raise StoreUnavailable(f"{store.shown}: takes too long to be read")
         interval = find_interval(text, definition.intervals, definition.group)
-        found[text] = _read_branch(store, definition, interval)
+        last, current = read_views(store, definition, interval, [LAST, CURRENT])
+        found[text] = (last.in_order(), current.in_order())
     return found
 
 
-def _read_branch(store: Store, definition: Definition, interval: Interval) -> dict[str, Any]:
-    last, current = read_views(store, definition, interval, [LAST, CURRENT])
-    return branch_of(_shown(last), _shown(current), last.measures, current.measures)
-
-
-def branch_of(
-    last: Mapping[str, int],
-    current: Mapping[str, int],
-    last_measures: Mapping[str, Distribution] | None = None,
-    current_measures: Mapping[str, Distribution] | None = None,
-) -> dict[str, Any]:
+def branch_of(last: View, current: View) -> dict[str, Any]:
     """Return `last` and `current`, each {event: n}; and `measures` of both, if there are any."""
-    branch: dict[str, Any] = {"last": dict(last), "current": dict(current)}
-    if last_measures or current_measures:
+    branch: dict[str, Any] = {"last": last.counts, "current": current.counts}
+    if last.measures or current.measures:
         branch["measures"] = {
-            "last": _all_numbers(last_measures),
-            "current": _all_numbers(current_measures),
+            "last": _all_numbers(last.measures),
+            "current": _all_numbers(current.measures),
         }
     return branch
 
 
-def _shown(view: View) -> Mapping[str, int]:
-    return view.in_order().counts
-
-
-def _all_numbers(measures: Mapping[str, Distribution] | None) -> dict[str, dict[str, float]]:
-    return {name: _numbers(one) for name, one in (measures or {}).items()}
+def _all_numbers(measures: Mapping[str, Distribution]) -> dict[str, dict[str, float]]:
+    return {name: _numbers(one) for name, one in measures.items()}
 
 
 def _numbers(distribution: Distribution) -> dict[str, float]:

@@ -52,6 +52,7 @@ class KeptReadings:
                 found = do_alone(self._lock, lambda: self._read(key, read), timeout=STEP_SECONDS)
             except Interrupted:  # by a signal handler that looks at the tree
                 found = None
+        found = found or self._found(key)  # what it was that took so long
         if found is None:
             raise StoreUnavailable("the store is just being read")
         if isinstance(found.value, StoreError):

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher
-from ecl_logging.stats.branches import branch_of, read_branches, read_definition
+from ecl_logging.stats.branches import branch_of, read_definition, read_intervals
 from ecl_logging.stats.kept_readings import KeptReadings
 from ecl_logging.stats.tree import parts_of, tree
 
@@ -103,7 +103,8 @@ class _Read:
     def __call__(self) -> _Branches:
         store = self._group._flusher.store
         definition = read_definition(store, self._group._counter.wanted)
-        return read_branches(store, definition, self._texts)
+        found = read_intervals(store, definition, self._texts)
+        return {text: branch_of(*views) for text, views in found.items()}
 
 
 class _Ask:
@@ -117,10 +118,10 @@ class _Ask:
 
     def __call__(self) -> _Branches:
         return {
-            text: branch_of(
-                _events_of(self._group.get_counts(text)),
-                _events_of(self._group.get_counts(text, current=True)),
-            )
+            text: {
+                "last": _events_of(self._group.get_counts(text)),
+                "current": _events_of(self._group.get_counts(text, current=True)),
+            }
             for text in self._texts
         }
 

@@ -166,14 +166,24 @@ def test_looking_writes_nothing(ecl, store, clock, moments):
     del store.inner.apply, store.inner.define, store.inner.totals
 
 
-def test_what_is_pending_stays_so(store, moments):
+def test_what_is_pending_is_not_sent_by_who_looks(store, moments, monkeypatch):
     keys = GROUPS["requests"] | {"sync_interval": 3600}
+    senders: list[threading.Thread] = []
+    apply = store.apply
+
+    def noted(batch: Any, **options: Any) -> Any:
+        senders.append(threading.current_thread())
+        return apply(batch, **options)
+
+    monkeypatch.setattr(store, "apply", noted)
     with EventCountLogger({"requests": keys}, store=store) as ecl:
         stats.mount("/requests", ecl["requests"])
         ecl["requests"].log("req1")
 
-        assert shown("/requests/5s/current/req1") == 0
-        assert ecl.telemetry()["pending"] == 1
+        shown("/requests/5s/current/req1")
+
+        assert threading.current_thread() not in senders
+        assert ecl["requests"].get_counts("5s", current=True) == {"req1": 1, "req2": 0}
 
 
 # --- a store that is away
@@ -369,8 +379,8 @@ def test_a_forked_child_reads_even_where_the_parent_was_just_reading(ecl, store,
     children: list[int] = []
 
     def forking(group: str, **options: Any) -> Any:
-        if not children:
-            children.append(fork(lambda: look_in_child(moments)))
+        store.inner.definition = definition  # for the child, which reads, too
+        children.append(fork(lambda: look_in_child(moments)))
         return definition(group, **options)
 
     store.inner.definition = forking
@@ -379,6 +389,25 @@ def test_a_forked_child_reads_even_where_the_parent_was_just_reading(ecl, store,
 
     assert status_of(children[0]) == 0
     del store.inner.definition
+
+
+def test_a_forked_child_counts_and_reads_by_connections_of_its_own(tmp_path, moments):
+    keys = {"requests": {"events": ["req1"], "intervals": ["366d"]}}
+    with EventCountLogger(keys, store=f"sqlite:///{tmp_path}/counts.db") as ecl:
+        stats.mount("/requests", ecl["requests"])
+        ecl["requests"].log("req1")
+        ecl.flush()
+        assert shown("/requests/366d/current") == {"req1": 1}
+
+        def count_and_look() -> None:
+            ecl["requests"].log("req1")
+            ecl.flush()
+            moments.now += 10
+            assert shown("/requests/366d/current") == {"req1": 2}
+
+        assert status_of(fork(count_and_look)) == 0
+        moments.now += 10
+        assert shown("/requests/366d/current") == {"req1": 2}
 
 
 def look_in_child(moments: Clock) -> None:

@@ -55,7 +55,8 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def shown(tree: Mapping[str, Any]) -> Any:
-    return plain(tree, with_collapsed=True)
+    """What JSON has of it."""
+    return plain(tree, with_collapsed=False)
 
 
 def test_the_tree_has_the_groups_and_intervals_of_the_store(commanded, context, moments):
@@ -121,6 +122,45 @@ def test_nothing_is_behind_a_link_where_all_of_it_is_asked_for(commanded, contex
 
     assert not any(is_collapsed(group) for group in tree.values())
     assert not is_collapsed(lookup(tree, ["many", "1m", "last"]))
+
+
+# --- history
+
+
+def test_a_history_has_the_finished_buckets_by_their_starts_oldest_first(
+    commanded, context, moments
+):
+    commanded.count("requests", req1=3)
+    commanded.clock.now += 15
+    history = lookup(GroupTree(context)(), ["requests", "5s", "history"])
+
+    assert is_collapsed(history)
+    times = list(history)
+    assert len(times) == 60
+    assert times == sorted(times)
+    assert times[-3:] == [f"2026-11-22T12:01:{second:02}Z" for second in (0, 5, 10)]
+    assert [read(history[time]) for time in times[-3:]] == [
+        {"req1": 3, "req2": 0},
+        {"req1": 0, "req2": 0},
+        {"req1": 0, "req2": 0},
+    ]
+
+
+def test_a_history_is_read_when_it_is_opened_and_all_of_it_at_once(context, store, moments):
+    tree = GroupTree(context)()
+    assert read(tree["requests"]["5s"])["last"] == {"req1": 0, "req2": 0}
+    steps = store.steps
+
+    history = lookup(tree, ["requests", "5s", "history"])
+    assert store.steps == steps
+    assert len(shown(history)) == 60
+    assert store.steps == steps + 2  # what time it is, and all buckets
+
+
+def test_a_history_is_a_link_also_where_all_is_asked_for(context, moments):
+    branch = lookup(GroupTree(context, lambda: False)(), ["requests", "5s"])
+
+    assert is_collapsed(branch["history"])
 
 
 # --- a store that is away, slow, or spoilt
