@@ -1,8 +1,8 @@
-"""The programs in the READMEs of centralog and scales and in chapter 5.1 of "Redis in Action" run here.
+"""The programs in centralog's and scales's READMEs and in chapter 5.1 of "Redis in Action" run here.
 
 The documents are not ours to give away: SOURCE_DOCUMENTS names a folder with their texts, of which
 this test takes the code as it stands there. Changed are import lines, camelCase, what is Python 2
-only, and what is no code ("store evt in database").
+only, what is no code ("store evt in database"), and what is left out (the end of a line).
 """
 
 from __future__ import annotations
