@@ -83,12 +83,19 @@ class Stat:
             self.set(place, value)
 
     def begin(self, place: Place) -> Any:
-        """Return the value at a place; the default is put there where there is none."""
+        """Return the value at a place; the default is put there where there is none.
+
+        So is the object's own gauge where another's is, which may go with its object.
+        """
         with tree.lock:
             tree.register(place, self.name)
-            if self.name not in place.container:
+            if self.name not in place.container or self._is_gauge_of_another(place):
                 self._put(place, self._first_value(place))
             return place.container[self.name]
+
+    def _is_gauge_of_another(self, place: Place) -> bool:
+        is_gauge = self.is_gauge and isinstance(place.container[self.name], _Gauge)
+        return is_gauge and self.name not in place.held
 
     def set(self, place: Place, value: Any) -> None:
         """Put a value in its place, and add it to what sums it up there above."""
@@ -109,7 +116,7 @@ class Stat:
             aggregator[0].update(aggregator[1], _no_gauge(before), _no_gauge(value))
         if callable(value):
             place.held[self.name] = held = _Held(value)
-            place.container[self.name] = _Gauge(held)
+            place.container[self.name] = _Gauge(held, before)
             return
         place.container[self.name] = value
         place.held.pop(self.name, None)
@@ -199,16 +206,26 @@ class _Held:
 
 
 class _Gauge:
-    """Stands in the tree for a gauge's function, and keeps nothing alive. None when it is gone."""
+    """Stands in the tree for gauges' functions, and keeps nothing alive.
+
+    The newest one is called whose object is there; so one object gone leaves the path to others.
+    """
 
     __slots__ = ("_held",)
 
-    def __init__(self, held: _Held) -> None:
-        self._held = weakref.ref(held)
+    def __init__(self, held: _Held, before: object = None) -> None:
+        others = before._held if isinstance(before, _Gauge) else ()
+        self._held: tuple[weakref.ref[_Held], ...] = (
+            weakref.ref(held),
+            *(other for other in others if other() is not None),
+        )
 
     def __call__(self) -> Any:
-        held = self._held()
-        return None if held is None else held.function()
+        for reference in self._held:
+            held = reference()
+            if held is not None:
+                return held.function()
+        return None
 
 
 def _no_gauge(value: Any) -> Any:

@@ -10,7 +10,7 @@ from ecl_logging import stats
 
 
 @pytest.fixture(autouse=True)
-def empty_tree() -> Iterator[None]:
+def _empty_tree() -> Iterator[None]:
     stats.reset()
     yield
     stats.reset()
