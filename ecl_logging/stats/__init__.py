@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ecl_logging.stats.container import StatContainer
     from ecl_logging.stats.dicts import IntDictStat, StringDictStat
     from ecl_logging.stats.dumps import dump_stats_to
+    from ecl_logging.stats.mounted import mount, unmount
     from ecl_logging.stats.objects import (
         add,
         collection,
