@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["QuietServer"]
 
 _ENDING_SECONDS = 1.0  # for what is being answered
-_PAUSE = 0.1  # seconds, where the program has no descriptors left
+_PAUSE = 0.1  # seconds, also where the program has no descriptors left
 
 # In place of the loggers `waitress` and `waitress.queue`: they may be those of the program's own
 # server, which are not ours to set, and what is logged may be counted, which is what we show.
@@ -91,11 +92,12 @@ class QuietServer:
         for listener in self._listeners:
             wasyncore.dispatcher.close(listener)
         self._tasks.shutdown(timeout=_ENDING_SECONDS)
+        for one in [one for one in self._open.values() if one not in self._bells]:
+            one.handle_close()
         if self._tasks.threads:
-            # Somebody's function does not return. When it does, its thread rings the bell, by
-            # a number that would be another file's by then; so the bells stay as they are.
-            for bell in self._bells:
-                bell.del_channel()
+            # Somebody's function does not return. Its thread rings the bell only if it finds its
+            # connection open, which may be just now; later the bell's number is another file's.
+            time.sleep(_PAUSE)
         wasyncore.close_all(self._open, ignore_all=True)
 
     def abandon(self) -> None:
@@ -104,10 +106,12 @@ class QuietServer:
         Takes no lock, for threads that are gone may hold it.
         """
         self._is_stopping = True
-        for bell in self._bells:
-            bell.close()
-        for one in [*self._listeners, *self._open.values()]:
-            one.socket.close()
+        for one in [*self._bells, *self._listeners, *self._open.values()]:
+            with contextlib.suppress(OSError):  # the program has closed all that it found
+                if isinstance(one, trigger):
+                    one.close()
+                else:
+                    one.socket.close()
         self._open.clear()
 
 
