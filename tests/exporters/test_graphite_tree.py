@@ -294,6 +294,25 @@ def test_nothing_blocks_while_carbon_takes_connections_and_never_reads(
     wait_until(lambda: len(graphite.lines) == pusher.telemetry()["sent"])
 
 
+def test_what_was_being_written_when_the_connection_broke_is_sent_again(
+    graphite: Listener, make: Callable[..., GraphitePusher]
+) -> None:
+    pusher = make(".".join(["x" * 190] * 10), max_queue=100_000)
+    graphite.pause()
+    pushed = 0
+    while not is_stuck(pusher):
+        pusher.push(numbered(pushed, 2000))
+        pushed += 2000
+    sent = pusher.telemetry()["sent"]
+    graphite.cut()
+    graphite.go_on()
+
+    wait_until(lambda: assert_adds_up(pusher)["pending"] == 0)
+    assert pusher.close(20.0)
+    assert {value for _, value in values(graphite)} >= set(range(sent, pushed))
+    assert assert_adds_up(pusher)["sent"] == pushed
+
+
 def is_stuck(pusher: GraphitePusher) -> bool:
     before = pusher.telemetry()
     time.sleep(0.3)
