@@ -17,6 +17,7 @@ import pytest
 from ecl_logging import stats
 from ecl_logging.errors import ConfigError
 from ecl_logging.exporters.graphite import GraphitePusher
+from ecl_logging.exporters.graphite.line_queue import LineQueue, LineTotals
 from ecl_logging.handlers import CountingHandler
 from tests.faults.programs import Programs, assert_silent
 from tests.graphite_listeners import Listener
@@ -293,6 +294,25 @@ def test_nothing_blocks_while_carbon_takes_connections_and_never_reads(
     wait_until(lambda: len(graphite.lines) == pusher.telemetry()["sent"])
 
 
+def test_what_was_being_written_when_the_connection_broke_is_sent_again(
+    graphite: Listener, make: Callable[..., GraphitePusher]
+) -> None:
+    pusher = make(".".join(["x" * 190] * 10), max_queue=100_000)
+    graphite.pause()
+    pushed = 0
+    while not is_stuck(pusher):
+        pusher.push(numbered(pushed, 2000))
+        pushed += 2000
+    sent = pusher.telemetry()["sent"]
+    graphite.cut()
+    graphite.go_on()
+
+    wait_until(lambda: assert_adds_up(pusher)["pending"] == 0)
+    assert pusher.close(20.0)
+    assert {value for _, value in values(graphite)} >= set(range(sent, pushed))
+    assert assert_adds_up(pusher)["sent"] == pushed
+
+
 def is_stuck(pusher: GraphitePusher) -> bool:
     before = pusher.telemetry()
     time.sleep(0.3)
@@ -304,6 +324,7 @@ def test_a_connection_that_carbon_has_closed_is_noticed_before_it_is_written_to(
 ) -> None:
     pusher.push({"n": 1})
     wait_until(lambda: len(graphite.lines) == 1)
+    wait_until(lambda: pusher._sending._has_survived)  # it is no host that closes whatever comes
     graphite.close_idle()
     wait_until(lambda: graphite.open_connections == 0)
     pusher.push({"n": 2})
@@ -313,12 +334,14 @@ def test_a_connection_that_carbon_has_closed_is_noticed_before_it_is_written_to(
     assert warnings_told == []
 
 
+@pytest.mark.parametrize("is_away_before", [False, True])
 def test_a_host_that_closes_whatever_comes_is_tried_in_growing_pauses(
-    graphite: Listener, pusher: GraphitePusher, warnings_told: list[str]
+    graphite: Listener, pusher: GraphitePusher, warnings_told: list[str], *, is_away_before: bool
 ) -> None:
     graphite.stop()
-    pusher.push({"n": 1})
-    wait_until(lambda: warnings_told)
+    if is_away_before:
+        pusher.push({"n": 1})
+        wait_until(lambda: warnings_told)
     accepted = 0
     with socket.create_server(("127.0.0.1", graphite.port)) as server:
         server.settimeout(0.05)
@@ -330,7 +353,38 @@ def test_a_host_that_closes_whatever_comes_is_tried_in_growing_pauses(
     graphite.start()
 
     assert 1 <= accepted <= 5
+    wait_until(lambda: warnings_told)
     assert len(warnings_told) == 1
+
+
+def test_one_that_closes_what_comes_once_is_noticed_without_another_push(
+    graphite: Listener, pusher: GraphitePusher, warnings_told: list[str]
+) -> None:
+    graphite.stop()
+    with socket.create_server(("127.0.0.1", graphite.port)) as server:
+        server.settimeout(10)
+        pusher.push({"n": 1})
+        server.accept()[0].close()
+        wait_until(lambda: warnings_told)
+    graphite.start()
+
+    (told,) = warnings_told
+    assert told.endswith(": has closed the connection; points wait in memory")
+
+
+def test_what_is_put_back_keeps_its_order() -> None:
+    queue = LineQueue(5)
+    queue.put([b"1", b"2", b"3", b"4"])
+    assert queue.take(3) == [b"1", b"2", b"3"]
+    queue.put([b"5", b"6"])
+    queue.put_back()
+
+    assert queue.totals() == LineTotals(pushed=6, sent=0, pending=5, dropped=1)
+    assert queue.take(9) == [b"2", b"3", b"4", b"5", b"6"]
+    queue.done()
+    assert queue.close() == 0
+    queue.put([b"7"])
+    assert queue.totals() == LineTotals(pushed=7, sent=5, pending=0, dropped=2)
 
 
 # --- the end

@@ -26,7 +26,7 @@ __all__ = ["Sending"]
 _AT_ONCE = 500  # lines in one piece, all of which are sent again if it fails
 _LONGEST_PAUSE = 60.0  # seconds, before carbon is tried again; and before an idle look at it
 _SHORTEST_PAUSE = 0.01
-_SURVIVED = 1.0  # seconds; a connection that lasts so long is no part of an outage any more
+_SURVIVED = 1.0  # seconds; a connection that is closed earlier was none: hosts before carbon do so
 _SECONDS_AT_EXIT = 1.0
 _LEAST_AT_EXIT = 0.1  # carbon can be there though others have waited for a store that is not
 _SECONDS_TO_END = 0.1  # for the thread, when all that it has to do has been done
@@ -56,6 +56,7 @@ class Sending:
         self.queue = LineQueue(self._most)
         self._news: deque[str] = deque()
         self._connected_at = 0.0
+        self._has_survived = False  # the connection
         self._connections = 0  # that there ever were
         self._dropped_before = 0  # up to which it was told
         self._has_told_of_drops = False
@@ -165,7 +166,7 @@ class Sending:
         if self._is_left and not self.queue.has_waiting:
             self._abandon()
             self._ticker.leave()
-        if self._outage.is_on and self._connection is not None:
+        if self._connection is not None and not self._has_survived:
             return _SURVIVED
         if self._outage.is_on and self.queue.has_waiting:
             return max(_SHORTEST_PAUSE, self._outage.seconds_left())
@@ -191,12 +192,13 @@ class Sending:
             raise TargetUnavailable(f"{self._target}: stopped waiting for it")
         if self._connection is not None and self._connection.is_closed():
             self._abandon()
-            if self._outage.is_on:  # a host that takes connections, and closes them at once
-                raise TargetUnavailable(f"{self._target}: has closed the connection")
+            if not self._has_survived:
+                raise self._closed()
         if self._connection is None:
             self._connection = Connection(self._target, lambda: self._is_ending)
             self._connections += 1
             self._connected_at = time.monotonic()
+            self._has_survived = False
         return self._connection
 
     def _send_some(self, connection: Connection) -> None:
@@ -212,15 +214,22 @@ class Sending:
         """Let go of a connection that carbon has closed; see whether an outage is over."""
         if self._connection is None:
             return
-        if self._is_ending or self._connection.is_closed():
+        if self._is_ending:
             self._abandon()
-            if self._outage.is_on and not self._is_ending:
-                self._outage.began(TargetUnavailable(f"{self._target}: has closed the connection"))
-        elif self._outage.is_on and time.monotonic() - self._connected_at >= _SURVIVED:
-            dropped = self._newly_dropped()
-            lost = f"; {dropped} points were dropped meanwhile" if dropped else ""
-            self._outage.afterwards = f"what waited is being sent{lost}"
-            self._outage.ended()
+        elif self._connection.is_closed():
+            self._abandon()
+            if not self._has_survived:
+                self._outage.began(self._closed())
+        elif time.monotonic() - self._connected_at >= _SURVIVED:
+            self._has_survived = True
+            if self._outage.is_on:
+                dropped = self._newly_dropped()
+                lost = f"; {dropped} points were dropped meanwhile" if dropped else ""
+                self._outage.afterwards = f"what waited is being sent{lost}"
+                self._outage.ended()
+
+    def _closed(self) -> TargetUnavailable:
+        return TargetUnavailable(f"{self._target}: has closed the connection")
 
     def _finish(self, deadline: Deadline) -> bool:
         if not self._send():
