@@ -48,7 +48,8 @@ def create_app(
     `server_name` stands above the tree: by default the machine's name. `stats` returns the tree,
     at each request. `hosts` are the names by which the application may be called beside
     localhost, `*` by any: a page of the web could otherwise have a browser read the tree, under a
-    name that it lets lead here. `collectors` are what `/metrics` shows.
+    name that it lets lead here. `collectors` are what `/metrics` shows: by default the tree's
+    numbers.
 
     Where `stats` raises StoreUnavailable, the answer is 503 and says why. Threads may call it at
     once. Raises ConfigError where the prefix is no path.
@@ -61,7 +62,7 @@ def create_app(
     if prefix != "/":
         _add_rule(app, "/", lambda: _leads_to(prefix))
         _add_rule(app, "/favicon.ico", lambda: Response(status=204))
-        _add_rule(app, "/metrics", _metrics(_of_the_tree() if collectors is None else collectors))
+        _add_rule(app, "/metrics", _metrics(stats, collectors))
     app.register_error_handler(404, lambda _: plain(404, "there is no such page"))
     app.register_error_handler(StoreUnavailable, lambda error: plain(503, str(error)))
     app.register_error_handler(Exception, failure)
@@ -125,16 +126,15 @@ def _leads_to(prefix: str) -> Response:
     return Response(status=302, headers={"Location": _root() + prefix}, content_type="text/plain")
 
 
-def _of_the_tree() -> Iterable[Collector]:
-    return ()
-
-
-def _metrics(collectors: Iterable[Collector]) -> Callable[[], BaseResponse]:
+def _metrics(
+    stats: Callable[[], Mapping[Any, Any]], collectors: Iterable[Collector] | None
+) -> Callable[[], BaseResponse]:
     try:
+        from ecl_logging.exporters.stats_collector import StatsCollector
         from ecl_logging.web.metrics import metrics_page
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "prometheus_client":
             raise
         return lambda: plain(501, _METRICS_MISSING)
-    page = metrics_page(collectors)
+    page = metrics_page([StatsCollector(stats)] if collectors is None else collectors)
     return lambda: BaseResponse.from_app(page, request.environ)

@@ -306,10 +306,20 @@ def test_metrics_are_those_of_the_collectors() -> None:
     assert "\nshop_open 1.0\n" in answer.text
 
 
+def test_metrics_are_the_numbers_of_the_tree_where_nothing_else_is_said() -> None:
+    text = ask("/metrics").text
+
+    assert 'ecl_stat{path="/web/errors"} 7.0' in text
+    assert 'ecl_stat{path="/web/success"} 1234.0' in text
+
+
 def test_without_prometheus_client_that_is_what_the_page_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "ecl_logging.web.metrics", raising=False)
+    for module in ("ecl_logging.web.metrics", "ecl_logging.exporters.stats_collector"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    for module in [name for name in sys.modules if name.startswith("prometheus_client")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
 
     answer = ask("/metrics")
@@ -353,14 +363,22 @@ def test_a_missing_extra_is_told_in_one_line(
 def test_what_cannot_be_shown_is_told_to_the_operator_and_little_of_it_to_the_page(
     warnings_told: list[str],
 ) -> None:
-    def unavailable() -> Mapping[str, Any]:
-        raise StoreUnavailable("redis.internal:6379: gone")
+    def broken() -> Mapping[str, Any]:
+        raise RuntimeError("of /home/me/secret")
 
-    answer = ask("/status/", stats=unavailable)
+    answer = ask("/status/", stats=broken)
 
     assert (answer.status_code, answer.text.count("\n")) == (500, 1)
-    assert "StoreUnavailable" in answer.text
-    assert "redis.internal" not in answer.text
-    assert warnings_told == [
-        "a status page could not be made: StoreUnavailable: redis.internal:6379: gone"
-    ]
+    assert "RuntimeError" in answer.text
+    assert "secret" not in answer.text
+    assert warnings_told == ["a status page could not be made: RuntimeError: of /home/me/secret"]
+
+
+def test_a_store_that_is_away_is_told_on_the_page(warnings_told: list[str]) -> None:
+    def away() -> Mapping[str, Any]:
+        raise StoreUnavailable("redis://cache/0: Connection refused")
+
+    answer = ask("/status/", stats=away)
+
+    assert (answer.status_code, warnings_told) == (503, [])
+    assert "redis://cache/0: Connection refused" in answer.text
