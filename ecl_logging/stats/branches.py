@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -66,10 +65,15 @@ def _all_numbers(measures: Mapping[str, Distribution]) -> dict[str, dict[str, fl
 
 def _numbers(distribution: Distribution) -> dict[str, float]:
     """What is shown of a measure, as `ecl-read --measures` does; of no values only their number."""
-    numbers: dict[str, float] = {
-        "count": distribution.count,
-        "mean": distribution.mean,
-        **{f"p{percent}": distribution.percentile(percent) for percent in _PERCENTS},
-        "max": distribution.max,
-    }
-    return {name: n for name, n in numbers.items() if not math.isnan(n)}
+    numbers: dict[str, float] = {"count": distribution.count}
+    if distribution:
+        numbers["mean"] = float(f"{distribution.mean:.6g}")
+        for percent in _PERCENTS:
+            numbers[f"p{percent}"] = _short(distribution.percentile(percent))
+        numbers["max"] = _short(distribution.max)
+    return numbers
+
+
+def _short(number: float) -> float:
+    """Five digits of a number that is known within 1.1 %."""
+    return float(f"{number:.5g}")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ecl_logging.errors import ConfigError
+from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.tools.command import (
     Context,
     Parser,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from ecl_logging.exporters.prometheus import EventCollector
+    from ecl_logging.stats.container import StatContainer
 
 __all__ = ["main"]
 
@@ -149,13 +150,20 @@ def _metrics_of(
 
 def _pages_of(arguments: argparse.Namespace, context: Context) -> Callable[[bool], WSGIApplication]:
     from ecl_logging.tools.group_tree import GroupTree
-    from ecl_logging.web.pages import create_app
+    from ecl_logging.web.pages import Unavailable, create_app
 
     collectors = [_collector(arguments, context)]
     tree = GroupTree(context, is_folded=_is_looked_at)
+
+    def stats() -> StatContainer:
+        try:
+            return tree()
+        except StoreError as error:
+            raise Unavailable(str(error)) from None
+
     return lambda on_loopback: create_app(
         arguments.server_name,
-        stats=tree,
+        stats=stats,
         hosts=arguments.host or (() if on_loopback else ("*",)),
         collectors=collectors,
     )

@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.routing import PathConverter
 from werkzeug.wrappers import Response as BaseResponse
 
-from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.errors import ConfigError, EclError
 from ecl_logging.stats import formats
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.web.gate import gated, may_be_called_so
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
     from prometheus_client.registry import Collector
 
-__all__ = ["create_app"]
+__all__ = ["Unavailable", "create_app"]
 
 _HINT = "where it is to be, give its name to create_app(hosts=[...])"
 _METRICS_MISSING = "needs prometheus_client: pip install 'ecl-logging[prometheus]'"
+
+
+class Unavailable(EclError):  # noqa: N818 - a state, told as such
+    """There is no tree to show at this moment; the text, which goes to the page, says why."""
 
 
 def create_app(
@@ -51,8 +55,8 @@ def create_app(
     name that it lets lead here. `collectors` are what `/metrics` shows: by default the tree's
     numbers.
 
-    Where `stats` raises StoreUnavailable, the answer is 503 and says why. Threads may call it at
-    once. Raises ConfigError where the prefix is no path.
+    Where `stats` raises Unavailable, the answer is 503 with its text; of any other error it tells
+    the kind only. Threads may call it at once. Raises ConfigError where the prefix is no path.
     """
     if not re.fullmatch(r"[\w.~/-]*", prefix, re.ASCII):
         raise ConfigError(f"prefix: {prefix!r} is no path; write one such as /status/")
@@ -64,7 +68,7 @@ def create_app(
         _add_rule(app, "/favicon.ico", lambda: Response(status=204))
         _add_rule(app, "/metrics", _metrics(stats, collectors))
     app.register_error_handler(404, lambda _: plain(404, "there is no such page"))
-    app.register_error_handler(StoreUnavailable, lambda error: plain(503, str(error)))
+    app.register_error_handler(Unavailable, lambda error: plain(503, str(error)))
     app.register_error_handler(Exception, failure)
     may_be_called = may_be_called_so(hosts, on_loopback="*" not in hosts)
     if "*" in hosts:

@@ -67,9 +67,11 @@ def test_it_serves_pages_of_the_groups_of_its_file_and_of_the_store(programs: Pr
 
     page = web.get("/")  # leads to /status/
     assert "the fleet" in page
-    assert re.findall(r'class="key">(jobs|requests|5s|5m|1m|last|current)<', page) == [
-        *("jobs", "1m", "current", "last"),
-        *("requests", "5m", "current", "last", "5s", "current", "last"),
+    names = re.findall(r">(jobs|requests|5s|5m|1m|last|current|history)<", page)
+    of_an_interval = ("current", "last", "history")
+    assert names == [
+        *("jobs", "1m", *of_an_interval),
+        *("requests", "5m", *of_an_interval, "5s", *of_an_interval),
     ]
     tree = json.loads(web.get("/status/?format=json"))
     assert tree["jobs"] == {"1m": {"last": {"done": 0}, "current": {"done": 0}}}
