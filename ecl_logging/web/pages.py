@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import string
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from ecl_logging.web.page_of import failure, page_of, plain
 from ecl_logging.web.policy import with_policy
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from prometheus_client.registry import Collector
 
@@ -73,7 +74,18 @@ def create_app(
     may_be_called = may_be_called_so(hosts, on_loopback="*" not in hosts)
     if "*" in hosts:
         may_be_called = _by_any_name
-    return with_policy(gated(app.wsgi_app, may_be_called, hint=_HINT), formats.STYLE)
+    return with_policy(gated(_in_ascii(app.wsgi_app), may_be_called, hint=_HINT), formats.STYLE)
+
+
+def _in_ascii(application: WSGIApplication) -> WSGIApplication:
+    """Return what asks with the query in ASCII, as browsers send it; Flask fails for others."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        query = environ.get("QUERY_STRING", "").encode("latin-1")
+        asked = {**environ, "QUERY_STRING": quote(query, safe=string.printable)}
+        return application(asked, start_response)
+
+    return answer
 
 
 def _by_any_name(_: str) -> bool:

@@ -14,13 +14,16 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, TestResponse
 
 from ecl_logging import stats
-from ecl_logging.errors import ConfigError, StoreUnavailable
+from ecl_logging.errors import ConfigError
 from ecl_logging.stats import formats
 from ecl_logging.web import create_app
+from ecl_logging.web.pages import Unavailable
 from tests.web.served import NAMES
 
 pytestmark = pytest.mark.once
@@ -126,6 +129,27 @@ def test_there_is_no_other_page(path: str) -> None:
 
 def test_an_icon_is_none_and_no_error() -> None:
     assert (ask("/favicon.ico").status_code, ask("/favicon.ico").text) == (204, "")
+
+
+ODD = st.lists(st.sampled_from([b"/", b"//", b"status", b"web", b"..", b"%2e", b"\xff", b"\n"]))
+
+
+APPLICATION = create_app("shop", stats=lambda: TREE)
+
+
+@settings(deadline=None)
+@given(st.binary() | ODD.map(b"".join), st.binary(), st.text())
+def test_whatever_is_asked_for_is_no_error_of_the_page(
+    path: bytes, query: bytes, host: str
+) -> None:
+    environ = {
+        "PATH_INFO": f"/{path.decode('latin-1')}",
+        "QUERY_STRING": f"format=html&query={query.decode('latin-1')}",
+        "HTTP_HOST": f"localhost:{host}",
+    }
+    answer = Client(APPLICATION).open(environ_overrides=environ)
+
+    assert answer.status_code in {200, 302, 400, 404}
 
 
 # --- formats and filter
@@ -374,9 +398,9 @@ def test_what_cannot_be_shown_is_told_to_the_operator_and_little_of_it_to_the_pa
     assert warnings_told == ["a status page could not be made: RuntimeError: of /home/me/secret"]
 
 
-def test_a_store_that_is_away_is_told_on_the_page(warnings_told: list[str]) -> None:
+def test_why_there_is_no_tree_is_told_on_the_page(warnings_told: list[str]) -> None:
     def away() -> Mapping[str, Any]:
-        raise StoreUnavailable("redis://cache/0: Connection refused")
+        raise Unavailable("redis://cache/0: Connection refused")
 
     answer = ask("/status/", stats=away)
 
