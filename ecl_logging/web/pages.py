@@ -17,7 +17,7 @@ from ecl_logging.errors import ConfigError, EclError
 from ecl_logging.stats import formats
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.web.gate import gated, may_be_called_so
-from ecl_logging.web.page_of import failure, page_of, plain
+from ecl_logging.web.page_of import Site, failure, page_of, plain
 from ecl_logging.web.policy import with_policy
 
 if TYPE_CHECKING:
@@ -107,9 +107,8 @@ def _add_tree(
     app.url_map.converters["any_path"] = _AnyPath
 
     def show(**_: str) -> Response:
-        links = _root() + prefix
-        path = _path_below(prefix)
-        return page_of(stats(), path, request.args, server_name=server_name, links=links)
+        site = Site(server_name, _root() + prefix)
+        return page_of(stats(), _path_below(prefix), request.args, site)
 
     _add_rule(app, prefix, show)
     _add_rule(app, f"{prefix}<any_path:path>", show)

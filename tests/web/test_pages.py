@@ -8,8 +8,10 @@ import importlib
 import json
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -28,7 +30,12 @@ from tests.web.served import NAMES
 
 pytestmark = pytest.mark.once
 
-TREE = {"web": {"errors": 7, "success": 1234, "by_path": {"/x": 3, "/x/y": {"n": 1}}}, "up": True}
+ROOT = Path(__file__).parents[2]
+TREE = {
+    "web": {"errors": 7, "success": 1234, "by_path": {"/x": 3, "/x/y": {"n": 1}}},
+    "up": True,
+    "none": None,
+}
 
 
 def ask(path: str, host: str = "localhost", method: str = "GET", **chosen: Any) -> TestResponse:
@@ -82,6 +89,7 @@ def test_the_tree_is_that_of_the_process() -> None:
         ("/status/web/errors/", 7),
         ("/status/w%65b/errors", 7),
         ("/status/up", True),
+        ("/status/none", None),
         ("/status/web/by_path/%2Fx", 3),
         ("/status/web/by_path/%2Fx%2Fy", {"n": 1}),
         ("/status/web/by_path//x/y/n", 1),
@@ -91,7 +99,9 @@ def test_a_path_leads_to_what_is_there(path: str, found: object) -> None:
     answer = ask(f"{path}?format=json")
 
     assert (answer.status_code, json.loads(answer.text)) == (200, found)
-    assert ask(path).status_code == 200
+    page = ask(path)
+    assert page.status_code == 200
+    assert isinstance(found, dict) or f">{found}</span></p>" in page.text
 
 
 @pytest.mark.parametrize("name", [*NAMES, "a//b", "/", "//", "\n", "\ud800", "ü", "5", "+", "%2F"])
@@ -379,6 +389,13 @@ def test_a_missing_extra_is_told_in_one_line(
     with pytest.raises(AttributeError):
         web.nothing  # noqa: B018
     assert "create_app" in dir(web)
+
+
+def test_importing_it_loads_no_server() -> None:
+    program = "import sys, ecl_logging.web; print({'flask', 'waitress'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+
+    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 # --- failures
