@@ -13,39 +13,23 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client
 
 from ecl_logging import stats
-from ecl_logging.errors import ConfigError
 from ecl_logging.stats import formats
 from ecl_logging.web import create_app
 from ecl_logging.web.pages import Unavailable
+from tests.web.asking import TREE, ask
 from tests.web.served import NAMES
 
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
-TREE = {
-    "web": {"errors": 7, "success": 1234, "by_path": {"/x": 3, "/x/y": {"n": 1}}},
-    "up": True,
-    "none": None,
-}
-
-
-def ask(path: str, host: str = "localhost", method: str = "GET", **chosen: Any) -> TestResponse:
-    application = create_app("shop", **{"stats": lambda: TREE} | chosen)
-    path, _, query = path.partition("?")
-    # As servers have it, byte by byte; the client would take some of it for other things.
-    environ = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1")}
-    return Client(application).open(
-        query_string=query, method=method, headers={"Host": host}, environ_overrides=environ
-    )
 
 
 @pytest.fixture
@@ -264,63 +248,6 @@ def test_what_comes_from_the_program_and_from_the_url_is_escaped() -> None:
         assert "<script" not in page
         assert page.count("</style>") == 1
         assert "&lt;script&gt;" in page
-
-
-# --- where it is mounted
-
-
-@pytest.mark.parametrize(
-    ("mounted_at", "prefix", "page"),
-    [
-        ("/internal", "/status/", "/internal/status/"),
-        ("/in ternal/ü", "/stats", "/in%20ternal/%C3%BC/stats/"),
-        ("/status", "/", "/status/"),
-        ("/status", "", "/status/"),
-        ("", "/a/b//", "/a/b/"),
-    ],
-)
-def test_links_are_right_below_any_path(mounted_at: str, prefix: str, page: str) -> None:
-    pages = create_app("shop", stats=lambda: TREE, prefix=prefix)
-    where = mounted_at.encode().decode("latin-1")
-    application = DispatcherMiddleware(create_app(), {where: pages})  # type: ignore[arg-type]
-    client = Client(application if mounted_at else pages)
-    headers = {"Host": "localhost"}
-
-    assert client.get(f"{page}web/errors", headers=headers).status_code == 200
-    assert f'href="{page}web"' in client.get(page, headers=headers).text
-    assert (
-        f'<a href="{page}">/</a> <a href="{page}web">web</a> / errors'
-        in client.get(f"{page}web/errors", headers=headers).text
-    )
-    if prefix.strip("/"):
-        answer = client.get(page.removesuffix(prefix.strip("/") + "/"), headers=headers)
-        assert answer.headers["Location"] == page
-
-
-def test_at_the_root_there_is_no_other_page_that_a_name_could_have() -> None:
-    tree = {"metrics": 1, "favicon.ico": 2}
-    answers = [ask(f"/{name}?format=json", prefix="/", stats=lambda: tree) for name in tree]
-
-    assert [json.loads(answer.text) for answer in answers] == [1, 2]
-
-
-def test_a_strange_mount_does_not_lead_to_another_host() -> None:
-    seen: list[Any] = []
-    environ = Client(create_app()).open("/", headers={"Host": "localhost"}).request.environ
-    application = create_app(stats=lambda: TREE)
-
-    page = b"".join(
-        application(environ | {"SCRIPT_NAME": "//evil.example"}, lambda *told: seen.append(told))  # type: ignore[arg-type,return-value]
-    )
-
-    assert page == b""
-    assert ("Location", "/evil.example/status/") in seen[0][1]
-
-
-@pytest.mark.parametrize("prefix", ["/<x>/", "/a b", "/ü", "/a?b"])
-def test_a_prefix_that_is_no_path_is_refused(prefix: str) -> None:
-    with pytest.raises(ConfigError, match="is no path"):
-        create_app(prefix=prefix)
 
 
 # --- metrics
