@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.stats.plain import json_of, plain
+from ecl_logging.stats.tree import is_mounted
 
 __all__ = ["dump_stats_to"]
 
@@ -23,7 +24,7 @@ def dump_stats_to(file: str | os.PathLike[str] | _TextFile) -> None:
     """Write the whole tree as a line of JSON, to a path or to a file open for text.
 
     Collapsed containers are in it: pages leave them out to be short, and after a crash there is no
-    page to open them on. `last-updated` beside the uppermost names is the time, in Unix seconds;
+    page to open them on. Mounted groups are not: no store is asked. `last-updated` beside the uppermost names is the time, in Unix seconds;
     a stat of that name at the root gives way to it.
 
     At a path the file is replaced as a whole: whoever reads it, and whoever comes after a crash in
@@ -36,13 +37,17 @@ def dump_stats_to(file: str | os.PathLike[str] | _TextFile) -> None:
     `sys.excepthook` or at exit, and by several threads. Raises OSError where the file cannot be
     written.
     """
-    values = plain(get_stats(), with_collapsed=True)
+    values = plain(get_stats(), is_shown=_is_dumped)
     values[_LAST_UPDATED] = time.time()
     text = f"{json_of(values)}\n"
     if isinstance(file, (str, os.PathLike)):
         _write(os.path.realpath(file), text)
     else:
         file.write(text)
+
+
+def _is_dumped(value: object) -> bool:
+    return not is_mounted(value)
 
 
 def _write(path: str, text: str) -> None:

@@ -160,8 +160,12 @@ def json_format(
     infinite numbers become null, and what JSON has not becomes text, which keys are always. With
     a query only what `run_query` finds is written; its ValueError comes before anything is.
     """
-    value = plain(_wanted(stat_dict, query), with_collapsed=False)
+    value = plain(_wanted(stat_dict, query), is_shown=_is_open)
     output.write(f"{json_of(value, indent=2 if pretty else None)}\n")
+
+
+def _is_open(value: Any) -> bool:
+    return not is_collapsed(value)
 
 
 def _wanted(stat_dict: Any, query: str | None) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
-from ecl_logging.stats.reading import is_collapsed
 from ecl_logging.stats.shown import (
     TOO_DEEP,
     is_branch,
@@ -27,24 +27,25 @@ def json_of(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, allow_nan=False)
 
 
-def plain(value: Any, *, with_collapsed: bool) -> Any:
+def plain(value: Any, *, is_shown: Callable[[Any], bool]) -> Any:
     """Return a value, or a branch and all below, as what JSON has; gauges are called.
 
     A number that JSON has not is None; what is no number, text, list or Mapping is its text, and
     so are keys. Halves of surrogate pairs are escaped, since not every reader takes them.
+    `is_shown` decides on each value below.
     """
-    return _plain(read(value), with_collapsed, ())
+    return _plain(read(value), is_shown, ())
 
 
-def _plain(value: Any, with_collapsed: bool, above: tuple[int, ...]) -> Any:  # noqa: FBT001
+def _plain(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
     is_list = isinstance(value, (list, tuple))
     if is_list or is_branch(value):
         if is_too_deep(value, above):
             return TOO_DEEP
         above = (*above, id(value))
         if is_list:
-            return [_plain(read(each), with_collapsed, above) for each in list(value)]
-        return _object(value, with_collapsed, above)
+            return [_plain(read(each), is_shown, above) for each in list(value)]
+        return _object(value, is_shown, above)
     if value is None or isinstance(value, bool):
         return value
     number = number_of(value)
@@ -55,15 +56,15 @@ def _plain(value: Any, with_collapsed: bool, above: tuple[int, ...]) -> Any:  # 
     return _text(value)
 
 
-def _object(value: Any, with_collapsed: bool, above: tuple[int, ...]) -> Any:  # noqa: FBT001
+def _object(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
     items = items_in(value)
     if not isinstance(items, list):
         return _text(items)
     made: dict[str, Any] = {}
     for key, each in items:
         now = read(each)
-        if with_collapsed or not is_collapsed(now):
-            made[_unused(_text(key), made)] = _plain(now, with_collapsed, above)
+        if is_shown(now):
+            made[_unused(_text(key), made)] = _plain(now, is_shown, above)
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import string
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,11 +17,11 @@ from ecl_logging.errors import ConfigError, EclError
 from ecl_logging.stats import formats
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.web.gate import gated, may_be_called_so
-from ecl_logging.web.page_of import failure, page_of, plain
+from ecl_logging.web.page_of import Site, failure, page_of, plain
 from ecl_logging.web.policy import with_policy
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from prometheus_client.registry import Collector
 
@@ -52,7 +53,8 @@ def create_app(
     `server_name` stands above the tree: by default the machine's name. `stats` returns the tree,
     at each request. `hosts` are the names by which the application may be called beside
     localhost, `*` by any: a page of the web could otherwise have a browser read the tree, under a
-    name that it lets lead here. `collectors` are what `/metrics` shows.
+    name that it lets lead here. `collectors` are what `/metrics` shows: by default the tree's
+    numbers.
 
     Where `stats` raises Unavailable, the answer is 503 with its text; of any other error it tells
     the kind only. Threads may call it at once. Raises ConfigError where the prefix is no path.
@@ -65,14 +67,25 @@ def create_app(
     if prefix != "/":
         _add_rule(app, "/", lambda: _leads_to(prefix))
         _add_rule(app, "/favicon.ico", lambda: Response(status=204))
-        _add_rule(app, "/metrics", _metrics(_of_the_tree() if collectors is None else collectors))
+        _add_rule(app, "/metrics", _metrics(stats, collectors))
     app.register_error_handler(404, lambda _: plain(404, "there is no such page"))
     app.register_error_handler(Unavailable, lambda error: plain(503, str(error)))
     app.register_error_handler(Exception, failure)
     may_be_called = may_be_called_so(hosts, on_loopback="*" not in hosts)
     if "*" in hosts:
         may_be_called = _by_any_name
-    return with_policy(gated(app.wsgi_app, may_be_called, hint=_HINT), formats.STYLE)
+    return with_policy(gated(_in_ascii(app.wsgi_app), may_be_called, hint=_HINT), formats.STYLE)
+
+
+def _in_ascii(application: WSGIApplication) -> WSGIApplication:
+    """Return what asks with the query in ASCII, as browsers send it; Flask fails for others."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        query = environ.get("QUERY_STRING", "").encode("latin-1")
+        asked = {**environ, "QUERY_STRING": quote(query, safe=string.printable)}
+        return application(asked, start_response)
+
+    return answer
 
 
 def _by_any_name(_: str) -> bool:
@@ -94,9 +107,8 @@ def _add_tree(
     app.url_map.converters["any_path"] = _AnyPath
 
     def show(**_: str) -> Response:
-        links = _root() + prefix
-        path = _path_below(prefix)
-        return page_of(stats(), path, request.args, server_name=server_name, links=links)
+        site = Site(server_name, _root() + prefix)
+        return page_of(stats(), _path_below(prefix), request.args, site)
 
     _add_rule(app, prefix, show)
     _add_rule(app, f"{prefix}<any_path:path>", show)
@@ -129,16 +141,15 @@ def _leads_to(prefix: str) -> Response:
     return Response(status=302, headers={"Location": _root() + prefix}, content_type="text/plain")
 
 
-def _of_the_tree() -> Iterable[Collector]:
-    return ()
-
-
-def _metrics(collectors: Iterable[Collector]) -> Callable[[], BaseResponse]:
+def _metrics(
+    stats: Callable[[], Mapping[Any, Any]], collectors: Iterable[Collector] | None
+) -> Callable[[], BaseResponse]:
     try:
+        from ecl_logging.exporters.stats_collector import StatsCollector
         from ecl_logging.web.metrics import metrics_page
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "prometheus_client":
             raise
         return lambda: plain(501, _METRICS_MISSING)
-    page = metrics_page(collectors)
+    page = metrics_page([StatsCollector(stats)] if collectors is None else collectors)
     return lambda: BaseResponse.from_app(page, request.environ)

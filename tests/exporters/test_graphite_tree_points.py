@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ecl_logging import EventCountLogger
 from ecl_logging.exporters.graphite.telling import Once
 from ecl_logging.exporters.graphite.tree_points import TreePoints, safe_path
 from ecl_logging.exporters.graphite.tree_rules import TreeRules
+from ecl_logging.stats.mounted import _gauges_of
+from ecl_logging.stats.tree import Tree
 
 
 class Finding:
@@ -110,6 +113,16 @@ def test_what_raises_stops_nothing_and_is_told_once(everything: Finding, value: 
 
     assert len(everything.told) == 1
     assert "'bad' cannot be read: " in everything.told[0]
+
+
+def test_groups_that_are_mounted_do_not_go_out(everything: Finding) -> None:
+    """Each program would push the counts of all as its own; a number beside them does."""
+    groups = {"requests": {"events": ["req1"], "intervals": ["1h"]}}
+    with EventCountLogger(groups, store="memory://") as ecl:
+        tree = Tree()
+        tree.mount(("fleet",), _gauges_of(ecl["requests"]))
+        tree.root["hits"] = 3
+        assert everything.of(tree.root) == {"hits": "3"}
 
 
 def test_a_gauge_that_finds_itself_again_comes_to_an_end(everything: Finding) -> None:

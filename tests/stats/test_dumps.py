@@ -60,6 +60,27 @@ def test_collapsed_containers_are_in_a_dump(counters: Counters, tmp_path: Path):
     assert dumped(tmp_path / "stats.json")["web"] == {"hits": counters.hits}
 
 
+def test_no_store_is_asked_for_a_dump(tmp_path: Path):
+    """Not after a crash, and not in a signal handler; what is mounted is left out."""
+    group = Group()
+    stats.mount("/fleet", group)
+    stats.dump_stats_to(tmp_path / "dump.json")
+
+    assert "fleet" not in dumped(tmp_path / "dump.json")
+    assert group.asked == 0
+
+
+class Group:
+    """Notes that it is read."""
+
+    intervals = ("1m",)
+    asked = 0
+
+    def get_counts(self, interval: str, *, current: bool = False) -> dict[str, int]:
+        self.asked += 1
+        return {"e": 1}
+
+
 def test_a_stat_gives_way_to_the_time(tmp_path: Path):
     own = stats.collection("/", stats.Stat("last-updated"))
     setattr(own, "last-updated", "never")

@@ -56,7 +56,7 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def shown(tree: Mapping[str, Any]) -> Any:
     """What JSON has of it."""
-    return plain(tree, with_collapsed=False)
+    return plain(tree, is_shown=lambda value: not is_collapsed(value))
 
 
 def test_the_tree_has_the_groups_and_intervals_of_the_store(commanded, context, moments):

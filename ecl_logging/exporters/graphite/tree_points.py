@@ -11,6 +11,7 @@ from ecl_logging.exporters.graphite.telling import shown_error
 from ecl_logging.exporters.graphite.tree_rules import Place, TreeRules
 from ecl_logging.exporters.safe_names import NameRule, safe_names
 from ecl_logging.stats.reading import Failed, items_of, value_of
+from ecl_logging.stats.tree import is_mounted
 
 __all__ = ["Found", "TreePoints", "safe_path"]
 
@@ -90,6 +91,8 @@ class TreePoints:
             self._tell("many", f"{_MOST_VALUES} values are pushed at most; {place.path!r} is not")
             return
         value = value_of(value)
+        if is_mounted(value):
+            return  # counts of all programs, which this one would push as its own: see ecl-push
         if isinstance(value, Failed):
             self._tell(place.path, f"{place.path!r} cannot be read: {value}")
         elif isinstance(value, Mapping):
