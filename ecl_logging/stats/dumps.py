@@ -24,8 +24,8 @@ def dump_stats_to(file: str | os.PathLike[str] | _TextFile) -> None:
     """Write the whole tree as a line of JSON, to a path or to a file open for text.
 
     Collapsed containers are in it: pages leave them out to be short, and after a crash there is no
-    page to open them on. Mounted groups are not: no store is asked. `last-updated` beside the uppermost names is the time, in Unix seconds;
-    a stat of that name at the root gives way to it.
+    page to open them on. Mounted groups are not: no store is asked. `last-updated` beside the
+    uppermost names is the time, in Unix seconds; a stat of that name at the root gives way to it.
 
     At a path the file is replaced as a whole: whoever reads it, and whoever comes after a crash in
     the middle of this, finds the dump before or this one. It is not synchronized with the disk,
