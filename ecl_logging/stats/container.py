@@ -10,8 +10,8 @@ __all__ = ["StatContainer"]
 class StatContainer(dict[str, Any]):
     """What is at one path: values of stats by their names, and further containers.
 
-    It is live. `list(container.items())` is safe while other threads count; a loop over it
-    fails where a name comes or goes meanwhile.
+    It is live. Other threads count meanwhile, and names come and go: loop over
+    `container.copy().items()`, which is of one moment. Reading one name is always safe.
     """
 
     __slots__ = ("_is_collapsed", "is_detached", "key", "parent", "places", "users")
@@ -37,4 +37,9 @@ class StatContainer(dict[str, Any]):
     @property
     def path(self) -> str:
         """Where it is, such as `/web/handler`; `/` for the root."""
-        return f"{self.parent.path.rstrip('/')}/{self.key}" if self.parent is not None else "/"
+        keys = []
+        container: StatContainer | None = self
+        while container is not None and container.parent is not None:
+            keys.append(container.key)
+            container = container.parent
+        return "/" + "/".join(reversed(keys))

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 __all__ = ["IntDict", "IntDictStat", "StatDict", "StringDict", "StringDictStat"]
 
 _NOTHING = object()
+_put = dict.__setitem__  # is one call, unlike `super().__setitem__`
 
 
 class StatDict(dict[Any, Any]):
     """What stands in the tree for a stat with keys. Each change goes through `__setitem__`.
 
-    Setting and deleting is safe between threads, `dict[key] += 1` is not.
+    Each method is safe between threads; `dict[key] += 1` is not. Copies and pickles are plain
+    dictionaries, which stand nowhere. Loop over a `copy()` while other threads write.
     """
 
     __slots__ = ("_aggregator", "_auto_delete")
@@ -40,25 +42,27 @@ class StatDict(dict[Any, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if self._aggregator is None and not self._auto_delete:
-            super().__setitem__(key, value)
+            _put(self, key, value)
             return
         with tree.lock:
-            self._update_above(key, value)
-            if value or not self._auto_delete:
-                super().__setitem__(key, value)
-            else:
-                super().pop(key, None)
+            # In one stretch: what a signal handler writes is before or after.
+            before = self[key] if key in self else None  # noqa: SIM401 - `get` is a call
+            _put(self, key, value)
+            self._see_to(key, before, value)
+
+    def _see_to(self, key: Any, before: Any, after: Any) -> None:
+        """Add a change to what sums it up, and take out what is 0 by now, if that is wanted."""
+        if self._aggregator is not None:
+            stat, place = self._aggregator
+            stat.update(place, before, after, key)
+        if self._auto_delete and key in self and not self[key]:
+            super().__delitem__(key)
 
     def __delitem__(self, key: Any) -> None:
         with tree.lock:
-            if key in self:
-                self._update_above(key, self.missing)
+            before = self[key] if key in self else None  # noqa: SIM401 - `get` is a call
             super().__delitem__(key)
-
-    def _update_above(self, key: Any, value: Any) -> None:
-        if self._aggregator is not None:
-            stat, place = self._aggregator
-            stat.update(place, self.get(key), value, key)
+            self._see_to(key, before, None)
 
     def pop(self, key: Any, default: Any = _NOTHING) -> Any:
         """Take out a key; return its value, or the default where it is not there."""
@@ -69,9 +73,24 @@ class StatDict(dict[Any, Any]):
             del self[key]
             return value
 
-    clear = MutableMapping.clear
-    popitem = MutableMapping.popitem
-    setdefault = MutableMapping.setdefault
+    def popitem(self) -> tuple[Any, Any]:
+        """Take out a key; return it and its value. Raises KeyError where there is none."""
+        with tree.lock:
+            for key in self.copy():
+                return key, self.pop(key)
+        raise KeyError("popitem: there is nothing")
+
+    def clear(self) -> None:
+        """Take out all keys."""
+        self.replace({})
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Set a key that is not there; return its value."""
+        with tree.lock:
+            if key not in self:
+                self[key] = default
+            return self[key]
+
     update = MutableMapping.update
 
     def __ior__(self, other: Any) -> Self:  # type: ignore[misc]
@@ -82,9 +101,17 @@ class StatDict(dict[Any, Any]):
         """Have these values and no others."""
         values = dict(values)
         with tree.lock:
-            for key in [key for key in self if key not in values]:
-                del self[key]
+            for key in self.copy():
+                if key not in values:
+                    self.pop(key, None)
             self.update(values)
+
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        """Have copies count nowhere."""
+        return dict, (self.copy(),)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return self.__reduce__()
 
 
 class IntDict(StatDict):
@@ -94,12 +121,17 @@ class IntDict(StatDict):
     missing = 0
 
     def add(self, key: Any, number: int = 1) -> None:
-        """Add to the number of a key. Thread safe, unlike `dict[key] += number`.
+        """Add to the number of a key.
 
-        That is as far as all threads add in this way.
+        Exact between threads and in signal handlers, unlike `dict[key] += number`, as far as all
+        add in this way.
         """
         with tree.lock:
-            self[key] = self[key] + number
+            # In one stretch: a signal handler's addition is before or after.
+            before = self[key] if key in self else 0  # noqa: SIM401 - `get` is a call
+            _put(self, key, before + number)
+            if self._aggregator is not None or self._auto_delete:
+                self._see_to(key, before, before + number)
 
 
 class StringDict(StatDict):
@@ -122,6 +154,8 @@ class _DictStat(Stat):
         held = self.__get__(obj)
         if held is not value:
             held.replace(value)
+        if self._logger is not None:
+            self._logger(f'Updated stat "{self.name}" with value: {value}')
 
     def _put(self, place: Place, value: Any) -> None:
         place.container[self.name] = value  # is summed up key by key
@@ -131,7 +165,11 @@ class _DictStat(Stat):
 
 
 class IntDictStat(_DictStat):
-    """Whole numbers by keys, which come as they are counted: `obj.errors["404"] += 1`."""
+    """Whole numbers by keys, which come as they are counted: `obj.errors["404"] += 1`.
+
+    That is for one thread at a time; several do `obj.errors.add("404")`. All else is safe
+    between threads.
+    """
 
     def __init__(self, name: str, auto_delete: bool = False) -> None:  # noqa: FBT001, FBT002 - as in scales
         """Make a stat of that name in the tree; with `auto_delete` keys with 0 are taken out."""
@@ -143,7 +181,7 @@ class IntDictStat(_DictStat):
 
 
 class StringDictStat(_DictStat):
-    """Texts by keys."""
+    """Texts by keys: `obj.versions["client"] = "1.2"`. Safe between threads."""
 
     def _first_value(self, place: Place) -> Any:
         return StringDict(self._aggregator(place))

@@ -1,14 +1,14 @@
-"""How objects come into the tree: by a path of their own, or below the object that created them."""
+"""Objects with stats: where they stand in the tree, by a path or below their creator."""
 
 from __future__ import annotations
 
-import inspect
-from types import FrameType
+import sys
 from typing import Any
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.stats.container import StatContainer
-from ecl_logging.stats.stat import NumberStat, Stat, stats_of
+from ecl_logging.stats.creators import creator_of
+from ecl_logging.stats.stat import NumberStat, Stat, stat_called, stats_of
 from ecl_logging.stats.tree import ATTRIBUTE, Place, parts_of, place_of, tree
 
 __all__ = [
@@ -26,10 +26,12 @@ __all__ = [
 def init(obj: object, path: object = None) -> StatContainer:
     """Give an object a place for its stats, at a path such as `/web/handler` or at the root.
 
-    Objects at one path share their values. An object that has a place already keeps it. The stats
+    Objects at one path share their values. An object that has a place already keeps it; so does
+    a copy, and one that comes out of a pickle counts at the same path. The stats
     leave the tree with the last object at the path: what is to outlive its objects, such as the
-    handlers of single requests, belongs in a `collection`. Thread safe. Raises ConfigError where
-    a name in the path is a stat, or a stat's name a container.
+    handlers of single requests, belongs in a `collection`. Thread safe, and safe in signal
+    handlers. Raises ConfigError where a name in the path is a stat, or a stat's name a container,
+    and where the object takes no attribute (it gets one called `_ecl_place`).
     """
     return tree.place(obj, None, parts_of(path), stats_of(type(obj))).container
 
@@ -38,56 +40,50 @@ def init_child(obj: object, name: object, parent: object | None = None) -> StatC
     """Give an object a place for its stats, below that of the object that created it.
 
     That is found among the callers: the nearest `self` that has a place and is another object;
-    or it is given as `parent`. Where there is none, the child is below the root. A parent's stats
-    stay in the tree as long as there are children. Thread safe. Raises ConfigError as `init`.
+    or it is given as `parent`. Where there is none, the child is below the root; so it is where
+    a thread or a task of asyncio is in between. A parent's stats stay in the tree as long as
+    there are children. Thread safe. Raises ConfigError as `init`, and for a parent without place.
     """
-    above = _creator(obj, inspect.currentframe()) if parent is None else place_of(parent)
+    above = _above(obj, parent)
     return tree.place(obj, above, parts_of(name), stats_of(type(obj))).container
 
 
 def init_child_of_type(
     obj: object, name: object, number: object | None = None, parent: object | None = None
 ) -> StatContainer:
-    """Do so for one of many: below the name, under a number that no other child gets."""
-    above = _creator(obj, inspect.currentframe()) if parent is None else place_of(parent)
+    """Do so for one of many: below the name, under a number that no other child gets.
+
+    Numbers begin again with 1 after `reset`.
+    """
+    above = _above(obj, parent)
     number = tree.next_number() if number is None else number
     parts = (*parts_of(name), *parts_of(number))
     return tree.place(obj, above, parts, stats_of(type(obj))).container
 
 
-def _creator(obj: object, frame: FrameType | None) -> Place | None:
-    while frame is not None:
-        # Not `f_locals` of every function on the way, which makes a dictionary of each.
-        code = frame.f_code
-        if "self" in code.co_varnames or "self" in code.co_freevars:
-            caller = frame.f_locals.get("self")
-            if caller is not obj and caller is not None:
-                place = _place_if_any(caller)
-                if place is not None:
-                    return place
-        frame = frame.f_back
-    return None
-
-
-def _place_if_any(obj: object) -> Place | None:
-    try:
-        return place_of(obj)
-    except ConfigError:
-        return None
+def _above(obj: object, parent: object | None) -> Place | None:
+    """To be called by what the creator calls: that frame is not looked at."""
+    return creator_of(obj, sys._getframe(2)) if parent is None else place_of(parent)
 
 
 def collection(path: object, *stats: Stat) -> Any:
-    """Return an object with these stats, at a path. They are in the tree from the start.
+    """Return an object with these stats, at a path or at the root. They are in the tree at once.
 
-    Each stat is an attribute of its name. Raises ConfigError as `init`, and where two stats have
-    one name.
+    Each stat is an attribute of its name. Collections at one path share their values. Thread
+    safe. Raises ConfigError as `init`, where two stats have one name, and for a name that Python
+    gives a meaning to, such as `__init__`.
     """
-    names = [stat.name for stat in stats]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{path}: two stats are called {name!r}")
-    cls = type("Collection", (_Collection,), dict(zip(names, stats, strict=True)))
-    made = cls()
+    if isinstance(path, Stat):
+        stats = (path, *stats)
+        path = None
+    attributes: dict[str, Any] = {}
+    for stat in stats:
+        if stat.name in attributes:
+            raise ConfigError(f"{path}: two stats are called {stat.name!r}")
+        if stat.name == ATTRIBUTE or (stat.name[:2] == stat.name[-2:] == "__"):
+            raise ConfigError(f"{path}: {stat.name!r} cannot be an attribute")
+        attributes[stat.name] = stat
+    made = type("Collection", (_Collection,), attributes)()
     init(made, path)
     for stat in stats:
         if stat.is_shown_unset:
@@ -105,31 +101,39 @@ class _Collection:
 
 
 def add(obj: object, name: str, number: float = 1) -> None:
-    """Add to the IntStat or DoubleStat of that name of an object. Thread safe, unlike `+=`.
+    """Add to the IntStat or DoubleStat of that name of an object.
 
-    Raises ConfigError where the object has none.
+    Exact between threads and in signal handlers, unlike `+=`, as far as all add in this way.
+    `name` is the attribute's or the stat's; `type(obj).name.add(obj, number)` does the same.
+    Raises ConfigError where the object has no such stat or no place.
     """
-    for stat in stats_of(type(obj)):
-        if stat.name == name and isinstance(stat, NumberStat):
-            stat.add(obj, number)
-            return
-    raise ConfigError(f"{type(obj).__name__} has no number stat called {name!r}")
+    stat = stat_called(name, type(obj))
+    if not isinstance(stat, NumberStat):
+        raise ConfigError(f"{type(obj).__name__} has no number stat called {name!r}")
+    stat.add(obj, number)
 
 
 def get_stats() -> StatContainer:
     """Return the root of the tree, which is live: values of stats and further containers by name.
 
-    Thread safe, as far as a dictionary is: read `list(container.items())` of each.
+    Thread safe. A gauge is a function, to be called. Other threads count while it is read, and
+    names come and go: loop over `container.copy().items()` of each.
     """
     tree.take_out_gone()
     return tree.root
 
 
 def set_collapsed(path: object) -> None:
-    """Have pages show a link in place of what is at a path, whenever something is there."""
+    """Have pages show a link in place of what is at a path, whenever something is there.
+
+    Thread safe. Is forgotten by `reset`.
+    """
     tree.collapse(path)
 
 
 def reset() -> None:
-    """Empty the tree, as tests want to. An object's stats come back when they are next used."""
+    """Empty the tree, as tests want to. An object's stats come back when they are next used.
+
+    They begin anew. Thread safe; what other threads count meanwhile may be lost.
+    """
     tree.reset()

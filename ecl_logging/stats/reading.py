@@ -10,6 +10,8 @@ from ecl_logging.stats.values import StatValues
 
 __all__ = ["Failed", "is_collapsed", "items_of", "lookup", "value_of"]
 
+_ATTEMPTS = 100
+
 
 class Failed(str):
     """What is shown in place of a gauge that has raised, such as `<ZeroDivisionError: ...>`."""
@@ -22,10 +24,8 @@ def value_of(value: Any) -> Any:
 
     A Mapping is a branch; all else is shown as one value. Never raises an Exception.
     """
-    if isinstance(value, Mapping) or not callable(value):
-        return value
     try:
-        return value()
+        return value() if callable(value) and not isinstance(value, Mapping) else value
     except Exception as error:  # noqa: BLE001 - whatever the program's function raises
         return Failed(f"<{_told(error)}>")
 
@@ -38,10 +38,28 @@ def _told(error: Exception) -> str:
 
 
 def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    """Return what is in a branch at this moment, in its order; gauges are not called yet."""
+    """Return what is in a branch at this moment, in its order; gauges are not called yet.
+
+    Raises what a Mapping of the program's own raises; dictionaries raise nothing.
+    """
     if isinstance(branch, StatValues):
         return list(branch.snapshot().items())
-    return list(branch.items())  # in one step, where it is a dictionary
+    if isinstance(branch, dict):
+        return list(_copied(branch).items())
+    return list(branch.items())
+
+
+def _copied(branch: dict[Any, Any]) -> dict[Any, Any]:
+    """Copy a dictionary that others change, which `list(branch.items())` may fail at.
+
+    A list of pairs takes memory, where the garbage collector comes in, and with it threads.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return dict.copy(branch)
+        except RuntimeError:  # keys that compare in Python let others in, too
+            continue
+    return {}
 
 
 def is_collapsed(value: Any) -> bool:
@@ -60,7 +78,18 @@ def lookup(branch: Mapping[Any, Any], parts: Iterable[str]) -> Any:
 
 
 def _below(branch: Mapping[Any, Any], part: str) -> Any:
-    for key, value in items_of(branch):
-        if key == part or str(key) == part:  # a key can be a number
+    items = items_of(branch)
+    for key, value in items:
+        if isinstance(key, str) and key == part:
+            return value
+    for key, value in items:
+        if _text(key) == part:  # a key can be a number
             return value
     raise LookupError(part)
+
+
+def _text(key: object) -> str | None:
+    try:
+        return str(key)
+    except Exception:  # noqa: BLE001 - keys are the program's
+        return None

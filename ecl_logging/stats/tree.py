@@ -4,6 +4,10 @@ An object has a Place, which nothing else holds: with the last holder of the pla
 leave the tree, and branches that are empty then. A place ends in whatever thread and moment
 the garbage collector chooses, so it only notes that it has gone; whoever next may change the tree
 takes its stats out, which is at once unless somebody is changing it.
+
+The lock keeps threads apart. A signal handler or a finalizer of the thread that has it comes in
+nevertheless, and may count, init or raise. So what belongs together is written in one stretch:
+lines with no call and no turn of a loop in between, where Python looks for neither.
 """
 
 from __future__ import annotations
@@ -13,21 +17,37 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from sys import is_finalizing
 from typing import TYPE_CHECKING, Any
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.locks import Interrupted, do_alone
+from ecl_logging.locks import Interrupted, do_alone, is_mine
 from ecl_logging.stats.container import StatContainer
 
 if TYPE_CHECKING:
     from ecl_logging.stats.stat import AggregationStat, Stat
 
-__all__ = ["ATTRIBUTE", "Place", "Tree", "is_mounted", "parts_of", "place_of", "tree"]
+__all__ = [
+    "ATTRIBUTE",
+    "Place",
+    "Tree",
+    "is_mounted",
+    "parts_of",
+    "place_if_any",
+    "place_of",
+    "tree",
+]
 
 ATTRIBUTE = "_ecl_place"  # of an object that has a place
 
 _DONE_AT_ONCE = 0.0
+
+_NOWHERE = StatContainer()
+"""Of places that have no container yet, or no longer. Nothing is put into it."""
+_NOWHERE.is_detached = True
+
+_Aggregators = dict[str, "tuple[AggregationStat, Place] | None"]
 
 
 def parts_of(path: object) -> tuple[str, ...]:
@@ -42,54 +62,68 @@ class Place:
         "aggregators",
         "cls",
         "container",
-        "direct",
+        "counted",
         "held",
         "names",
         "parent",
         "parts",
+        "sums",
     )
 
-    def __init__(self, cls: type, parent: Place | None, parts: Sequence[str]) -> None:
-        """`parts` of the path below the parent's, or below the root."""
+    def __init__(
+        self, cls: type, parent: Place | None, parts: Sequence[str], names: Sequence[str] = ()
+    ) -> None:
+        """`parts` of the path below the parent's, or below the root; `names` of stats."""
+        self.container = _NOWHERE
+        self.counted: list[str | None] = []  # names as its container knows them; None is itself
+        self.aggregators: _Aggregators = {}  # by names of stats that are set; None: nobody's
         self.cls = cls
         self.parent = parent
         self.parts = parts
-        self.names: list[str] = []  # of stats that are registered in the container
-        self.held: dict[str, object] = {}  # functions of gauges, which may know the object
-        self.aggregators: dict[str, tuple[AggregationStat, Place] | None] = {}
-        self.direct: set[str] = set()  # names of stats that nobody watches
-        self.container = StatContainer()
-        self.container.is_detached = True
+        self.names = names
+        self.held: dict[str, object] | None = None  # functions of gauges, which may know the object
+        self.sums: dict[str, Stat] | None = None  # what may sum up stats below, once it is asked
 
     def __del__(self) -> None:
-        # At exit what it needs may be gone; nobody looks at the tree then.
-        with contextlib.suppress(Exception):
-            tree.note_gone(self.container, self.names, self.aggregators)
+        try:  # noqa: SIM105 - at exit nothing that it needs is sure to be there, `suppress` neither
+            tree.note_gone(self.container, self.counted, self.aggregators)
+        except Exception:  # noqa: BLE001, S110 - nobody looks at the tree then
+            pass
 
     def __deepcopy__(self, memo: object) -> Place:
         """Return itself: a copy of an object counts where the object counts."""
         return self
 
     def __reduce__(self) -> tuple[Callable[..., Place], tuple[object, ...]]:
-        """Have an object that comes from another process count at the same path here."""
-        return _place_at, (self.cls, parts_of(self.container.path))
+        """Have an object that comes from another process count at the same path here.
+
+        It is in the tree from when it counts, and nothing sums it up.
+        """
+        parts: list[str] = []
+        place: Place | None = self
+        while place is not None:
+            parts[:0] = place.parts
+            place = place.parent
+        return Place, (self.cls, None, tuple(parts), tuple(self.names))
 
 
-def _place_at(cls: type, parts: Sequence[str]) -> Place:
-    place = Place(cls, None, parts)
-    tree.attach(place)
-    return place
+def place_if_any(obj: object) -> Place | None:
+    """Return where an object's stats are. Calls nothing of the object's class."""
+    try:
+        place = object.__getattribute__(obj, ATTRIBUTE)
+    except AttributeError:
+        return None
+    return place if type(place) is Place else None
 
 
 def place_of(obj: object) -> Place:
     """Return where an object's stats are; raise ConfigError where `init` was not called."""
-    try:
-        place: Place = object.__getattribute__(obj, ATTRIBUTE)
-    except AttributeError:
+    place = place_if_any(obj)
+    if place is None:
         raise ConfigError(
             f"{type(obj).__name__} has no place for its stats: call"
             " ecl_logging.stats.init(self, path) in its __init__"
-        ) from None
+        )
     return place
 
 
@@ -99,32 +133,43 @@ class Tree:
     def __init__(self) -> None:
         """With nothing in it."""
         self.root = StatContainer()
-        self.lock = threading.RLock()
-        """Of all stats; held for moments, in which nothing of the program's is called."""
+        self._lock = threading.RLock()
+        self._is_alone = False  # no other thread will run again
         self._numbers = itertools.count(1)
         self._collapsed: set[str] = set()
-        self._gone: deque[tuple[StatContainer, Sequence[str], dict[str, Any]]] = deque()
+        self._gone: deque[tuple[StatContainer, list[str | None], _Aggregators]] = deque()
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Of all stats; held for moments, in which nothing of the program's is called.
+
+        But for what keys and numbers of its own are made of. At the end of the process a daemon
+        thread can have been stopped with the lock, and finalizers count still.
+        """
+        if is_finalizing() and not self._is_alone:
+            self._is_alone = True
+            self.after_fork()
+        return self._lock
 
     def after_fork(self) -> None:
         """Have a lock that nobody holds. The values are a copy of the parent's."""
-        self.lock = threading.RLock()
+        self._lock = threading.RLock()
 
     # --- places
 
     def place(
-        self, obj: object, parent: Place | None, parts: Sequence[str], stats: Iterable[Stat]
+        self, obj: object, parent: Place | None, parts: Sequence[str], stats: Sequence[Stat]
     ) -> Place:
         """Give an object its place, unless it has one."""
-        with contextlib.suppress(ConfigError):
-            place = place_of(obj)
+        place = place_if_any(obj)
+        if place is not None:
             self.attach(place)
             return place
-        place = Place(type(obj), parent, parts)
-        place.names = [stat.name for stat in stats]
+        place = Place(type(obj), parent, parts, [stat.name for stat in stats])
         self.attach(place)
         try:
             object.__setattr__(obj, ATTRIBUTE, place)
-        except AttributeError:
+        except (AttributeError, TypeError):
             raise ConfigError(
                 f"{type(obj).__name__} takes no further attributes: leave __slots__ out, or add"
                 f" {ATTRIBUTE!r} to them"
@@ -138,33 +183,41 @@ class Tree:
         """Have the place in the tree; again, where `reset` has taken it out."""
         if not place.container.is_detached:
             return
+        is_outermost = not is_mine(self.lock)
         with self.lock:
-            self._take_out_gone()
-            if place.parent is not None:
-                self.attach(place.parent)
-            above = self.root if place.parent is None else place.parent.container
-            container = self.container_at(place.parts, above)
-            for name in place.names:
-                self._refuse_name(container, name)
-            for name in place.names:
-                container.users[name] = container.users.get(name, 0) + 1
-            container.places += 1
-            place.container = container
-            self._take_out_gone()
+            if is_outermost:
+                self._take_out_gone()
+            chain = []
+            above: Place | None = place
+            while above is not None and above.container.is_detached:
+                chain.append(above)
+                above = above.parent
+            for detached in reversed(chain):
+                self._attach(detached)
+        self.take_out_gone()
+
+    def _attach(self, place: Place) -> None:
+        above = self.root if place.parent is None else place.parent.container
+        container = self.container_at(place.parts, above)
+        for name in place.names:
+            _refuse_name(container, name)
+        counted: list[str | None] = []
+        place.counted = counted
+        place.container = container
+        container.places += 1
+        counted.append(None)
+        for name in place.names:
+            _count(place, name)
 
     def register(self, place: Place, name: str) -> None:
-        """Note that a place has a stat of a name, which its class had not from the start."""
+        """Have a place in the tree with a stat of a name, whether or not its class has it."""
         with self.lock:
             self.attach(place)
-            if name not in place.names:
-                self._refuse_name(place.container, name)
-                place.names.append(name)
-                place.container.users[name] = place.container.users.get(name, 0) + 1
-
-    def _refuse_name(self, container: StatContainer, name: str) -> None:
-        below = container.get(name)
-        if isinstance(below, StatContainer) and below.parent is container:
-            raise ConfigError(f"{container.path}: {name!r} is a container, and cannot be a stat")
+            if name not in place.counted:
+                _refuse_name(place.container, name)
+                if name not in place.names:
+                    place.names = [*place.names, name]
+                _count(place, name)
 
     def container_at(
         self, parts: Sequence[str], above: StatContainer | None = None
@@ -178,18 +231,24 @@ class Tree:
                         f"{container.path}: {part!r} is a stat, and has nothing below"
                     )
                 below = container.get(part)
-                if not isinstance(below, StatContainer):
-                    below = StatContainer(container, part)
-                    below.set_collapsed(below.path in self._collapsed)
-                    container[part] = below
+                if not isinstance(below, StatContainer) or below.is_detached:
+                    below = self._add_container(container, part)
                 container = below
             return container
+
+    def _add_container(self, above: StatContainer, part: str) -> StatContainer:
+        made = StatContainer(above, part)
+        if self._collapsed:
+            made.set_collapsed(made.path in self._collapsed)
+        there = above[part] if part in above else None  # noqa: SIM401 - `get` is a call
+        if isinstance(there, StatContainer) and not there.is_detached:
+            return there  # a signal handler has been here
+        above[part] = made
+        return made
 
     def next_number(self) -> int:
         """Return a number that no other child has."""
         return next(self._numbers)
-
-    # --- what belongs to no object
 
     def mount(self, parts: Sequence[str], values: Mapping[str, object]) -> None:
         """Put a container with these values at a path, in which nothing else can have a place."""
@@ -221,12 +280,12 @@ class Tree:
     # --- what has gone
 
     def note_gone(
-        self, container: StatContainer, names: Sequence[str], aggregators: dict[str, Any]
+        self, container: StatContainer, counted: list[str | None], aggregators: _Aggregators
     ) -> None:
         """A place is no more. Called by the garbage collector, wherever it comes in."""
         if container.is_detached:
             return
-        self._gone.append((container, names, aggregators))
+        self._gone.append((container, counted, aggregators))
         self.take_out_gone()
 
     def take_out_gone(self) -> None:
@@ -236,28 +295,16 @@ class Tree:
                 do_alone(self.lock, self._take_out_gone, timeout=_DONE_AT_ONCE)
 
     def _take_out_gone(self) -> None:
-        while self._gone:
-            try:
-                container, names, aggregators = self._gone.popleft()
-            except IndexError:  # a collection in between has been here
-                return
+        """Each can be taken out twice, where an exception has come in between."""
+        gone = self._gone
+        while gone:
+            first = gone[0]
+            container, counted, aggregators = first
             if not container.is_detached:
-                self._take_out(container, names, aggregators)
-
-    def _take_out(
-        self, container: StatContainer, names: Sequence[str], aggregators: dict[str, Any]
-    ) -> None:
-        for name in names:
-            container.users[name] -= 1
-            if container.users[name]:
-                continue
-            del container.users[name]
-            value = container.pop(name, None)
-            aggregator = aggregators.get(name)
-            if aggregator is not None:
-                aggregator[0].lose(aggregator[1], value)
-        container.places -= 1
-        _prune(container)
+                _take_out(container, counted, aggregators)
+                _prune(container)
+            if gone and gone[0] is first:
+                gone.popleft()
 
     # --- all of it
 
@@ -277,11 +324,11 @@ class Tree:
     def reset(self) -> None:
         """Empty the tree. Objects come back into it when their stats are next used."""
         with self.lock:
+            before, self.root = self.root, StatContainer()
             self._gone.clear()
             self._collapsed.clear()
             self._numbers = itertools.count(1)
-            _detach(self.root)
-            self.root = StatContainer()
+            _detach(before)
 
 
 def is_mounted(value: object) -> bool:
@@ -293,25 +340,66 @@ def is_mounted(value: object) -> bool:
     )
 
 
+def _refuse_name(container: StatContainer, name: str) -> None:
+    below = container.get(name)
+    if isinstance(below, StatContainer) and below.parent is container:
+        raise ConfigError(f"{container.path}: {name!r} is a container, and cannot be a stat")
+
+
+def _count(place: Place, name: str) -> None:
+    counted, users = place.counted, place.container.users
+    users[name] = users[name] + 1 if name in users else 1
+    counted.append(name)
+
+
+def _take_out(
+    container: StatContainer, counted: list[str | None], aggregators: _Aggregators
+) -> None:
+    users = container.users
+    while counted:
+        name, value, is_last = counted[-1], None, False
+        if name is None:
+            container.places -= 1
+        elif name in users:
+            users[name] -= 1
+            is_last = not users[name]
+            if is_last:
+                del users[name]
+                if name in container:
+                    value = container[name]
+                    del container[name]
+        counted.pop()
+        aggregator = aggregators.get(name) if is_last and name is not None else None
+        if aggregator is not None:
+            aggregator[0].lose(aggregator[1], value)
+
+
 def _prune(container: StatContainer) -> None:
     """Take out a container in which nothing is left, and those that held nothing else."""
-    while container.parent is not None and not container and not container.places:
-        parent, container.parent = container.parent, None
-        container.is_detached = True
-        parent.pop(container.key, None)
+    while container.parent is not None:
+        container.is_detached = True  # so that a signal handler uses it no more
+        parent, key = container.parent, container.key
+        if container or container.places > 0:
+            container.is_detached = False
+            return
+        if key in parent and parent[key] is container:
+            del parent[key]
+        container.parent = None
         container = parent
 
 
 def _detach(container: StatContainer) -> None:
     """Empty a container and all below it. Whoever writes to its stats looks for a new one."""
-    for below in list(container.values()):
-        if isinstance(below, StatContainer):
-            _detach(below)
-            below.parent = None
-    container.is_detached = True
-    container.clear()
-    container.users.clear()
-    container.places = 0
+    left = [container]
+    while left:
+        container = left.pop()
+        below = [value for value in list(container.values()) if isinstance(value, StatContainer)]
+        left.extend(one for one in below if one.parent is container)
+        container.is_detached = True
+        container.parent = None
+        container.clear()
+        container.users.clear()
+        container.places = 0
 
 
 tree = Tree()

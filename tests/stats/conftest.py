@@ -10,7 +10,8 @@ from ecl_logging import stats
 
 
 @pytest.fixture(autouse=True)
-def _empty_tree() -> Iterator[None]:
+def empty_tree() -> Iterator[None]:
+    """Nothing of other tests is in the tree."""
     stats.reset()
     yield
     stats.reset()
