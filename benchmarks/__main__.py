@@ -16,6 +16,7 @@ from benchmarks.limits import ROWS, rows_of
 _SUBJECTS = (
     "log_call",
     "counting_call",
+    "stats_calls",
     "store_steps",
     "server_work",
     "start_up",

@@ -116,6 +116,22 @@ ROWS = (
         "event_count_logger, local counters",
         None,
     ),
+    Row("stats, number", "stats_calls", "IntStat += 1 in the tree of statistics", "scales", 1.0),
+    Row(
+        "stats, sample",
+        "stats_calls",
+        "a value for a PmfStat whose sample is full",
+        "scales",
+        1.0,
+    ),
+    Row(
+        "stats, first samples",
+        "stats_calls",
+        "a value for a PmfStat whose sample is not full yet",
+        "scales",
+        1.0,
+    ),
+    Row("stats, mark", "stats_calls", "MeterStat.mark()", "scales", 1.0),
     Row(
         "sync",
         "store_steps",

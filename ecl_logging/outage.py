@@ -37,7 +37,8 @@ class Outage:
         `hint` says what can be done about it; `name` is what is away; `say` takes the warnings,
         `notices.warn` if None.
         """
-        self._meanwhile, self._afterwards = meanwhile, afterwards
+        self._meanwhile = meanwhile
+        self.afterwards = afterwards  # may be set anew, before `ended`
         self._hint = hint
         self._name = name
         self._say = say
@@ -91,7 +92,7 @@ class Outage:
         self._since = None
         self._pause = 0.0
         if self.is_announced:
-            self._unsaid.append(f"{self._name} is back after {away:.0f} s; {self._afterwards}")
+            self._unsaid.append(f"{self._name} is back after {away:.0f} s; {self.afterwards}")
         else:
             self._unsaid.clear()
         self.is_announced = False

@@ -46,6 +46,10 @@ def pytest_report_header() -> str:
 
 def pytest_collection_finish() -> None:
     """Have garbage collections pass over the tests themselves, which are many and stay."""
+    # At its end pytest loads it, if no test has. It then asks who refers to a generator of random
+    # numbers, and of what is passed over nobody is found: it would warn, as of an error.
+    import hypothesis  # noqa: F401
+
     gc.collect()
     gc.freeze()
 

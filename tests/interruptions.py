@@ -29,7 +29,7 @@ def interrupted_at(moment: int, work: Callable[[], object], *, within: str = PAC
 
     Moments count on this thread, in files whose path begins with `within`.
     """
-    tracer = _Tracer(moment, within)
+    tracer = _Tracer(moment, within, _raise)
     before = sys.gettrace()
     sys.settrace(tracer.enter)
     try:
@@ -42,9 +42,28 @@ def interrupted_at(moment: int, work: Callable[[], object], *, within: str = PAC
     return tracer.has_raised
 
 
+def handled_at(moment: int, work: Callable[[], object], handler: Callable[[], object]) -> bool:
+    """Do the work, and call the signal handler at its `moment`th moment; False where it has none.
+
+    Moments count as in `interrupted_at`.
+    """
+    tracer = _Tracer(moment, PACKAGE, handler)
+    before = sys.gettrace()
+    sys.settrace(tracer.enter)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return tracer.has_raised
+
+
+def _raise() -> None:
+    raise TimeIsUp
+
+
 class _Tracer:
-    def __init__(self, moment: int, within: str) -> None:
-        self._left, self._within = moment, within
+    def __init__(self, moment: int, within: str, handler: Callable[[], object]) -> None:
+        self._left, self._within, self._handler = moment, within, handler
         self._last: dict[FrameType, int] = {}
         self._have_called: set[FrameType | None] = set()  # a function of Python's
         self.has_raised = False
@@ -74,7 +93,7 @@ class _Tracer:
         self._left -= 1
         if self._left == 0:
             self.has_raised = True
-            raise TimeIsUp
+            self._handler()
 
 
 @cache

@@ -37,6 +37,7 @@ PROMISED: dict[str, Container[int]] = {
     "messages_at_hand": [2 * (1200 + 300 + 48 + 3) + 50 + 50 + 48 + 3],
     "monitoring": [500 + 500 + 100],  # answers, the latency of each, and orders
     "several_processes": [3 * 3 * 120 + 40],
+    "status_pages": [3 * 100],
     "structlog_alone": [2 * 300],  # each event in its group, and by its level
     "structlog_logging": [330 + 30 + 30 + 180],  # sentences by their level only
     "two_machines": [2000 + 1500],

@@ -227,7 +227,7 @@ def test_a_limit_that_is_reached_while_the_store_is_away_is_no_reason_to_hurry(w
         assert wait_until(lambda: telemetry(ecl)["applied"] == 1000)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
     store = HangingStore()
     with EventCountLogger(BATCHED, store=store) as ecl:
@@ -285,7 +285,7 @@ def test_what_could_not_be_sent_before_the_end_is_dropped_with_one_warning(warni
 
 
 @pytest.mark.parametrize("by_argument", [True, False])
-@pytest.mark.alone
+@pytest.mark.timed
 def test_closing_takes_no_longer_than_the_exit_timeout(warnings_told, by_argument):
     ecl = EventCountLogger(BATCHED, store=HangingStore())
     ecl["g"].log("x", 5)
@@ -300,7 +300,7 @@ def test_closing_takes_no_longer_than_the_exit_timeout(warnings_told, by_argumen
     assert dropped(ecl) == {"shutdown": 5}
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_end_gives_up_in_time_what_a_locked_file_refuses(warnings_told):
     with EventCountLogger(BATCHED, store="sqlite:///counts.db") as before:
         before["g"].log("x")
@@ -349,7 +349,7 @@ def test_a_flush_by_a_handler_that_shows_our_warnings_hangs_nobody(monkeypatch):
 # --- the time that the end takes
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_handlers_that_share_a_logger_share_the_time_of_its_end(monkeypatch, warnings_told):
     """As `logging.shutdown` calls them, which took twice two seconds for each."""
     monkeypatch.setattr(Flusher, "exit_timeout", 0.4)
@@ -390,7 +390,7 @@ def seconds_of_shutdown(hanging: int) -> float:
     return seconds
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.fault("D11")
 def test_handlers_with_loggers_of_their_own_share_the_time_of_one(monkeypatch, warnings_told):
     """And those whose stores answer have their turn."""
@@ -399,7 +399,7 @@ def test_handlers_with_loggers_of_their_own_share_the_time_of_one(monkeypatch, w
     assert seconds_of_shutdown(hanging=6) < 2.0
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.fault("D11")
 def test_what_some_leave_of_the_time_at_the_end_others_have(monkeypatch, warnings_told):
     """A store that comes back in that time takes what all have, whoever was the first to try."""
@@ -419,7 +419,7 @@ def test_what_some_leave_of_the_time_at_the_end_others_have(monkeypatch, warning
     assert [telemetry(ecl)["applied"] for ecl in loggers] == [2] * 6
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.fault("D11", control=True)
 def test_handlers_that_did_not_share_their_time_would_take_it_all_in_turn(
     monkeypatch, warnings_told
@@ -446,7 +446,7 @@ def test_a_flush_that_succeeds_gives_the_next_one_its_whole_time(monkeypatch):
             assert telemetry(ecl)["pending"] == 0
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_log_call_does_not_wait_while_another_thread_closes(monkeypatch, warnings_told):
     """Each record was flushed by the thread that logged it, as soon as the end had begun."""
     monkeypatch.setattr(Flusher, "exit_timeout", 1.0)
@@ -480,7 +480,7 @@ def test_a_process_that_logs_nothing_asks_the_store_nothing():
     assert telemetry(ecl)["last_error"] is None
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_direct_writers_that_wait_together_find_the_store_away_once(warnings_told):
     """Each would hold up those behind it for a whole time-out, and make the next pause longer."""
 

@@ -293,7 +293,7 @@ def test_a_cell_that_is_no_number_is_told_and_dropped(clock, warnings_told):
 # --- waiting
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_flush_takes_no_longer_than_its_timeout(warnings_told):
     program = Program(HangingStore())
     program.log("a")
@@ -318,7 +318,7 @@ def test_a_flush_waits_no_longer_than_its_timeout_for_another(warnings_told):
     assert program.stored_lately() == {"a": 1}
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_locked_file_holds_a_flush_up_no_longer_than_its_timeout(clock, warnings_told):
     store = SqliteStore("counts.db", clock=clock)
     program = Program(store, clock)

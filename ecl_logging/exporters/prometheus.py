@@ -19,6 +19,7 @@ from ecl_logging.stores import open_chosen_store
 
 try:
     from ecl_logging.exporters.families import ProcessFamilies, StoreFamilies
+    from ecl_logging.exporters.stats_collector import StatsCollector
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "prometheus_client":
         raise
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 
-__all__ = ["DEFAULT_BOUNDS", "EventCollector", "powers_of_two"]
+__all__ = ["DEFAULT_BOUNDS", "EventCollector", "StatsCollector", "powers_of_two"]
 
 
 class EventCollector:

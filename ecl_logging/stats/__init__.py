@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     )
     from ecl_logging.stats.container import StatContainer
     from ecl_logging.stats.dicts import IntDictStat, StringDictStat
+    from ecl_logging.stats.dumps import dump_stats_to
+    from ecl_logging.stats.meters import MeterDictStat, MeterStat
+    from ecl_logging.stats.mounted import mount, unmount
     from ecl_logging.stats.objects import (
         add,
         collection,
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
         reset,
         set_collapsed,
     )
+    from ecl_logging.stats.pmf import NamedPmfDictStat, PmfStat
     from ecl_logging.stats.stat import DoubleStat, IntStat, Stat
+    from ecl_logging.stats.states import StateTimeStat
 
 __all__ = [
     "DoubleStat",

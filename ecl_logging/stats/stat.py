@@ -92,13 +92,22 @@ class Stat:
         self.set(place, value)
 
     def begin(self, place: Place) -> Any:
-        """Return the value at a place; the default is put there where there is none."""
+        """Return the value at a place; the default is put there where there is none.
+
+        So is the object's own gauge where another's is, which may go with its object.
+        """
         with tree.lock:
             if self._is_new_at(place):
                 tree.register(place, self.name)
                 if self.name not in place.container:
                     self._put_first(place, self._first_value(place))
+                elif self._is_gauge_of_another(place):
+                    self._put(place, self._first_value(place))
             return place.container[self.name]
+
+    def _is_gauge_of_another(self, place: Place) -> bool:
+        is_gauge = self.is_gauge and isinstance(place.container[self.name], _Gauge)
+        return is_gauge and self.name not in (place.held or ())
 
     def set(self, place: Place, value: Any) -> None:
         """Put a value in its place, and add it to what sums it up there above."""
@@ -144,16 +153,16 @@ class Stat:
             aggregator[0].update(aggregator[1], None, value)
 
     def _put_gauge(self, place: Place, function: Callable[[], Any]) -> None:
+        before = place.container.get(self.name)
         aggregator = self._aggregator(place)
         if aggregator is None:  # so that the next value does not pass by what is held
             place.aggregators.pop(self.name, None)
         else:
-            before = place.container.get(self.name)
             aggregator[0].update(aggregator[1], _no_gauge(before), None)
         if place.held is None:
             place.held = {}
         place.held[self.name] = held = _Held(function)
-        place.container[self.name] = _Gauge(held)
+        place.container[self.name] = _Gauge(held, before)
 
     def _tell(self, place: Place, value: Any) -> None:
         """Call loggers, of what sums it up, too. Not with the lock: they may have locks."""
@@ -265,16 +274,26 @@ class _Held:
 
 
 class _Gauge:
-    """Stands in the tree for a gauge's function, and keeps nothing alive. None when it is gone."""
+    """Stands in the tree for gauges' functions, and keeps nothing alive.
+
+    The newest one is called whose object is there; so one object gone leaves the path to others.
+    """
 
     __slots__ = ("_held",)
 
-    def __init__(self, held: _Held) -> None:
-        self._held = weakref.ref(held)
+    def __init__(self, held: _Held, before: object = None) -> None:
+        others = before._held if isinstance(before, _Gauge) else ()
+        self._held: tuple[weakref.ref[_Held], ...] = (
+            weakref.ref(held),
+            *(other for other in others if other() is not None),
+        )
 
     def __call__(self) -> Any:
-        held = self._held()
-        return None if held is None else held.function()
+        for reference in self._held:
+            held = reference()
+            if held is not None:
+                return held.function()
+        return None
 
 
 def _no_gauge(value: Any) -> Any:

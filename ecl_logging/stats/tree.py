@@ -17,9 +17,9 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from sys import is_finalizing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.locks import Interrupted, do_alone, is_mine
@@ -28,7 +28,16 @@ from ecl_logging.stats.container import StatContainer
 if TYPE_CHECKING:
     from ecl_logging.stats.stat import AggregationStat, Stat
 
-__all__ = ["ATTRIBUTE", "Place", "Tree", "parts_of", "place_if_any", "place_of", "tree"]
+__all__ = [
+    "ATTRIBUTE",
+    "Place",
+    "Tree",
+    "is_mounted",
+    "parts_of",
+    "place_if_any",
+    "place_of",
+    "tree",
+]
 
 ATTRIBUTE = "_ecl_place"  # of an object that has a place
 
@@ -241,6 +250,33 @@ class Tree:
         """Return a number that no other child has."""
         return next(self._numbers)
 
+    def mount(self, parts: Sequence[str], values: Mapping[str, object]) -> None:
+        """Put a container with these values at a path, in which nothing else can have a place."""
+        with self.lock:
+            self._take_out_gone()
+            above = self.container_at(parts[:-1])
+            name = parts[-1] if parts else ""
+            if not parts or name in above or name in above.users:
+                raise ConfigError(f"{above.path}: {name!r} is there already")
+            container = self.container_at(parts)
+            container.update(values)
+            container.places = 1
+            above.users[name] = 1  # as a stat has, so that nobody goes below
+
+    def unmount(self, parts: Sequence[str]) -> bool:
+        """Take out what was put at a path by `mount`; return whether there was anything."""
+        with self.lock:
+            container: Any = self.root
+            for part in parts:
+                container = container.get(part) if isinstance(container, StatContainer) else None
+            if not is_mounted(container):
+                return False
+            del container.parent.users[container.key]
+            container.clear()
+            container.places = 0
+            _prune(container)
+            return True
+
     # --- what has gone
 
     def note_gone(
@@ -293,6 +329,15 @@ class Tree:
             self._collapsed.clear()
             self._numbers = itertools.count(1)
             _detach(before)
+
+
+def is_mounted(value: object) -> bool:
+    """Whether it is a container that `mount` has put there: its values are read elsewhere."""
+    return (
+        isinstance(value, StatContainer)
+        and value.parent is not None
+        and value.key in value.parent.users
+    )
 
 
 def _refuse_name(container: StatContainer, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any
 
 __all__ = ["StatValues"]
@@ -26,6 +26,14 @@ class StatValues(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.snapshot())
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return names with numbers, all of one moment."""
+        return self.snapshot().items()
+
+    def values(self) -> ValuesView[Any]:
+        """Return the numbers, all of one moment."""
+        return self.snapshot().values()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.snapshot()!r})"

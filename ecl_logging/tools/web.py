@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ecl_logging.errors import ConfigError
+from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.tools.command import (
+    Context,
     Parser,
-    UsageError,
     add_common_options,
     open_context,
     parse,
@@ -16,6 +17,12 @@ from ecl_logging.tools.command import (
     say,
 )
 from ecl_logging.tools.lean_redis import import_redis_leanly
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from ecl_logging.exporters.prometheus import EventCollector
+    from ecl_logging.stats.container import StatContainer
 
 __all__ = ["main"]
 
@@ -38,14 +45,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog=_NAME,
-        description="Serve counts and measures as a page of metrics for Prometheus, at /metrics. "
-        "For TLS and passwords put a proxy before it.",
+        description="Serve counts and measures: as pages to look at, at /status/, and below it "
+        "each group and interval, also as JSON (?format=json) and filtered (?query=p95 > 0.5); and "
+        "as a page of metrics for Prometheus, at /metrics. For TLS and passwords put a proxy "
+        "before it.",
         epilog="Exit status: 0 SIGTERM, 1 an error, 2 wrong usage, 130 Ctrl-C. It starts, and goes "
-        "on, also where the store cannot be reached: then ecl_up is 0.",
+        "on, also where the store cannot be reached: then pages say so with status 503, and ecl_up "
+        "is 0.",
     )
     add_common_options(parser)
     parser.add_argument(
         "--metrics-only", action="store_true", help="the page of metrics and no other"
+    )
+    parser.add_argument(
+        "--server-name", metavar="NAME", help="what stands above pages (default: the host's name)"
     )
     parser.add_argument(
         "--listen",
@@ -99,36 +112,79 @@ def _bounds(text: str) -> tuple[str | None, list[float]]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.metrics_only:
-        raise UsageError("only the page of metrics is there so far; give --metrics-only")
     try:
-        from ecl_logging.exporters.prometheus import EventCollector
-        from ecl_logging.web.gate import guarded, is_loopback, may_be_called_so
-        from ecl_logging.web.metrics import metrics_pages
+        from ecl_logging.web.gate import is_loopback
         from ecl_logging.web.server import Listening, serve
+
+        application_of = _metrics_of if arguments.metrics_only else _pages_of
+        with open_context(
+            _NAME,
+            argument=arguments.config,
+            option=arguments.config_option,
+            store=arguments.store,
+        ) as context:
+            build = application_of(arguments, context)
+            listening = Listening(*arguments.listen)
+            application = build(all(map(is_loopback, listening.addresses)))
+            say(_NAME, f"listening on http://{listening.shown}/")
+            serve(application, listening.sockets)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in {"prometheus_client", "waitress"}:
+        if missing not in {"flask", "prometheus_client", "waitress"}:
             raise
         raise ConfigError(f"needs {missing}: pip install 'ecl-logging[prometheus,web]'") from None
-    with open_context(
-        _NAME,
-        argument=arguments.config,
-        option=arguments.config_option,
-        store=arguments.store,
-    ) as context:
-        collector = EventCollector(
-            config=context.config,
-            store=context.store,
-            bounds=dict(arguments.bounds),
-            say=lambda text: say(_NAME, text),
-        )
-        listening = Listening(*arguments.listen)
-        on_loopback = all(map(is_loopback, listening.addresses))
-        may_be_called = may_be_called_so(arguments.host, on_loopback=on_loopback)
-        say(_NAME, f"listening on http://{listening.shown}/")
-        serve(guarded(metrics_pages(collector), may_be_called), listening.sockets)
     return 0
+
+
+def _metrics_of(
+    arguments: argparse.Namespace, context: Context
+) -> Callable[[bool], WSGIApplication]:
+    from ecl_logging.web.gate import guarded, may_be_called_so
+    from ecl_logging.web.metrics import metrics_pages
+
+    pages = metrics_pages(_collector(arguments, context))
+    return lambda on_loopback: guarded(
+        pages, may_be_called_so(arguments.host, on_loopback=on_loopback)
+    )
+
+
+def _pages_of(arguments: argparse.Namespace, context: Context) -> Callable[[bool], WSGIApplication]:
+    from ecl_logging.tools.group_tree import GroupTree
+    from ecl_logging.web.pages import Unavailable, create_app
+
+    collectors = [_collector(arguments, context)]
+    tree = GroupTree(context, is_folded=_is_looked_at)
+
+    def stats() -> StatContainer:
+        try:
+            return tree()
+        except StoreError as error:
+            raise Unavailable(str(error)) from None
+
+    return lambda on_loopback: create_app(
+        arguments.server_name,
+        stats=stats,
+        hosts=arguments.host or (() if on_loopback else ("*",)),
+        collectors=collectors,
+    )
+
+
+def _is_looked_at() -> bool:
+    """Whether the request is for a page as it is, and not for JSON, or what a filter finds."""
+    from flask import request
+
+    return request.args.get("format", "html") == "html" and not request.args.get("query")
+
+
+def _collector(arguments: argparse.Namespace, context: Context) -> EventCollector:
+    from ecl_logging.exporters.prometheus import EventCollector
+
+    return EventCollector(
+        config=context.config,
+        store=context.store,
+        bounds=dict(arguments.bounds),
+        say=lambda text: say(_NAME, text),
+    )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["guarded", "is_loopback", "may_be_called_so"]
+__all__ = ["gated", "guarded", "is_loopback", "may_be_called_so", "refusal"]
 
 _METHODS = ("GET", "HEAD")
+
+
+def gated(
+    application: WSGIApplication, may_be_called: Callable[[str], bool], *, hint: str = ""
+) -> WSGIApplication:
+    """Return what lets GET and HEAD through, where the host may be called so.
+
+    HEAD is asked as GET, so an application need not know of it. `hint` is told with a refused
+    host: how the name can be allowed.
+    """
+    reason = f"this host is not served here{hint and '; '}{hint}"
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not may_be_called(environ.get("HTTP_HOST", "")):
+            return refusal(start_response, "403 Forbidden", reason)
+        if environ["REQUEST_METHOD"] not in _METHODS:
+            allow = ("Allow", ", ".join(_METHODS))
+            return refusal(start_response, "405 Method Not Allowed", "use GET or HEAD", allow)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return _head_of(application, environ, start_response)
+        return application(environ, start_response)
+
+    return answer
 
 
 def guarded(
@@ -20,19 +43,12 @@ def guarded(
     """Return what answers GET and HEAD of these paths, where the host may be called so."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not may_be_called(environ.get("HTTP_HOST", "")):
-            return _refusal(start_response, "403 Forbidden", "this host is not served here")
-        if environ["REQUEST_METHOD"] not in _METHODS:
-            allow = ("Allow", ", ".join(_METHODS))
-            return _refusal(start_response, "405 Method Not Allowed", "use GET or HEAD", allow)
         page = pages.get(environ.get("PATH_INFO", ""))
         if page is None:
-            return _refusal(start_response, "404 Not Found", "there is no such page")
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return _head_of(page, environ, start_response)
+            return refusal(start_response, "404 Not Found", "there is no such page")
         return page(environ, start_response)
 
-    return answer
+    return gated(answer, may_be_called)
 
 
 def _head_of(
@@ -52,7 +68,7 @@ def _head_of(
     return []
 
 
-def _refusal(
+def refusal(
     start_response: StartResponse, status: str, reason: str, *headers: tuple[str, str]
 ) -> list[bytes]:
     """Answer with a status and a line of text."""

@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from prometheus_client.registry import Collector
+
     from ecl_logging.exporters.prometheus import EventCollector
 
-__all__ = ["metrics_pages"]
+__all__ = ["metrics_page", "metrics_pages"]
 
 _INDEX = (
     b'<!doctype html><html lang="en"><meta charset="utf-8"><title>ecl-web</title>'
@@ -20,11 +22,18 @@ _INDEX = (
 )
 
 
-def metrics_pages(collector: EventCollector) -> dict[str, WSGIApplication]:
-    """Return the pages by path. prometheus_client chooses the format that is asked for."""
+def metrics_page(collectors: Iterable[Collector]) -> WSGIApplication:
+    """Return the page of what these collect. prometheus_client chooses the format asked for."""
     registry = CollectorRegistry()
-    registry.register(collector)
-    return {"/": _index, "/metrics": make_wsgi_app(registry)}
+    for collector in collectors:
+        registry.register(collector)
+    page: WSGIApplication = make_wsgi_app(registry)
+    return page
+
+
+def metrics_pages(collector: EventCollector) -> dict[str, WSGIApplication]:
+    """Return the pages by path."""
+    return {"/": _index, "/metrics": metrics_page([collector])}
 
 
 def _index(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

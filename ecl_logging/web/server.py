@@ -21,9 +21,9 @@ from ecl_logging.errors import EclError
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-__all__ = ["Listening", "serve"]
+__all__ = ["LIMITS", "LOOK_AGAIN", "Listening", "serve"]
 
-_LIMITS = {
+LIMITS = {
     "threads": 4,
     "connection_limit": 64,
     "channel_timeout": 20,  # seconds without a byte
@@ -33,7 +33,7 @@ _LIMITS = {
     "backlog": 64,
     "ident": None,  # what serves is nobody's business
 }
-_LOOK_AGAIN = 5.0  # seconds; also at connections in which nothing happens
+LOOK_AGAIN = 5.0  # seconds; also at connections in which nothing happens
 
 
 class Listening:
@@ -59,7 +59,7 @@ class Listening:
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((address[0], self.port or address[1]))
-        listening.listen(_LIMITS["backlog"] or 0)
+        listening.listen(LIMITS["backlog"] or 0)
         self.port = listening.getsockname()[1]
 
     @property
@@ -93,12 +93,12 @@ def serve(application: WSGIApplication, sockets: Sequence[socket.socket]) -> Non
     # It warns of each request that has to wait, even for a thread that is just being started.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     open_ones: dict[int, object] = {}
-    server = waitress.create_server(application, open_ones, sockets=list(sockets), **_LIMITS)
+    server = waitress.create_server(application, open_ones, sockets=list(sockets), **LIMITS)
     told = _signals_told(open_ones)
     # Not `server.run`, which is ended by an exception from the signal's handler: that can come
     # into the midst of anything.
     while told.empty():
-        wasyncore.loop(timeout=_LOOK_AGAIN, map=open_ones, count=1)
+        wasyncore.loop(timeout=LOOK_AGAIN, map=open_ones, count=1)
     server.task_dispatcher.shutdown(timeout=1)
     wasyncore.close_all(open_ones)
     if told.get() == signal.SIGINT:

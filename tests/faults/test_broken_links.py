@@ -87,7 +87,7 @@ def assert_all_arrives(counted: Counted) -> None:
 
 
 @pytest.mark.fault("A8")
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_link_that_swallows_everything_holds_no_log_call_up(
     counted: Counted, link: Proxy
 ) -> None:

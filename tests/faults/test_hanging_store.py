@@ -18,7 +18,7 @@ from tests.faults.hanging import (
 )
 from tests.faults.programs import Programs, assert_silent
 
-pytestmark = [pytest.mark.alone, pytest.mark.fault("D11")]
+pytestmark = [pytest.mark.timed, pytest.mark.fault("D11")]
 
 START = """
 import logging, os, sys, threading, time

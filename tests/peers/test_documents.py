@@ -1,17 +1,23 @@
-"""The programs in centralog's README and in chapter 5.1 of "Redis in Action" run here.
+"""The programs in centralog's and scales's READMEs and in chapter 5.1 of "Redis in Action" run here.
 
 The documents are not ours to give away: SOURCE_DOCUMENTS names a folder with their texts, of which
 this test takes the code as it stands there. Changed are import lines, camelCase, what is Python 2
-only, and what is no code ("store evt in database").
+only, what is no code ("store evt in database"), and what is left out (the end of a line).
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import json
 import logging
 import os
+import queue
 import re
+import threading
 import time
 import types
+import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +26,14 @@ from typing import Any
 import pytest
 import redis
 
+from ecl_logging import stats
+from ecl_logging.exporters.graphite import GraphitePeriodicPusher
 from ecl_logging.handlers import DedupHandler
 from ecl_logging.records import SEVERITY, RecordLog, log_common, log_recent
-from tests.redis_servers import RedisServer
+from ecl_logging.stats.reading import lookup
+from tests.conftest import wait_until
+from tests.graphite_listeners import listener
+from tests.redis_servers import RedisServer, free_port
 
 FOLDER = os.environ.get("SOURCE_DOCUMENTS", "")
 
@@ -173,3 +184,195 @@ def test_log_common_of_the_book_and_ours_write_the_same_keys(
         assert client.zrange(key, 0, -1, withscores=True) == [("out of paper", 2.0)]
     assert client.zrange(f"{key}:last", 0, -1) == ["out of paper"]
     assert keys | {f"{key}:pstart", f"{key}:last"} == set(client.keys("common:*"))
+
+
+# --- scales
+
+CODE = re.compile(
+    r"\s+\S|from greplin|import greplin|STATS\b|statserver\.|graphitePeriodicPusher\b|# In "
+    r"|(?:with|for|def|class) .*:$"
+)
+HERE = {
+    "from greplin import scales": "from ecl_logging import stats as scales",
+    "from greplin.scales.meter import": "from ecl_logging.stats import",
+    "import greplin.scales.flaskhandler as statserver": "from ecl_logging import web as statserver",
+    "serveInBackground": "serve_in_background",
+    "serverName": "server_name",
+    "initChild": "init_child",
+    # What the document has left out.
+    "def handleRequest(..):": "def handleRequest():",
+    "scales.collection(scales.Stat('currentTime'": "scales.collection('/', scales.Stat('currentTime'",
+    "lambda: time.time())": "lambda: time.time()))",
+    "time.time)": "time.time))",
+    # Where to serve and to push to, and how to come by the server again to stop it.
+    "statserver.serve": "server = statserver.serve",
+    "(8765,": "(PORT,",
+    "'graphite-collector-hostname', 2003,": "'127.0.0.1', CARBON,",
+    # Its objects are to be started, which `object` cannot.
+    "class SomeThread(object)": "class SomeThread(Startable)",
+}
+
+
+def code_of_scales() -> list[str]:
+    """The README's lines that look like code, with the empty ones between; prose ends a block."""
+    howto = document_with("scales - Metrics for Python").partition("How to use it")[2]
+    blocks: list[list[str]] = [[]]
+    for line in howto.partition("\nAuthors\n")[0].split("\n"):
+        if CODE.match(line):
+            blocks[-1].append(line)
+        elif line:
+            blocks.append([])
+        elif blocks[-1]:
+            blocks[-1].append("")
+    code = ["\n".join(block) for block in blocks if block]
+    for there, here in HERE.items():
+        assert any(there in block for block in code), there
+        code = [block.replace(there, here) for block in code]
+    return code
+
+
+def value_at(path: str) -> Any:
+    """What is in the tree at a path."""
+    return lookup(stats.get_stats(), path.strip("/").split("/"))
+
+
+@pytest.fixture
+def empty_tree() -> Iterator[None]:
+    stats.reset()
+    yield
+    stats.reset()
+
+
+def asked(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        return str(answer.read(), "utf-8")
+
+
+@pytest.mark.usefixtures("empty_tree")
+def test_the_statistics_of_the_readme_of_scales_run() -> None:
+    names: dict[str, Any] = {"do_something_expensive": lambda: None, "time": time}
+    counting, _, _, timing, sampling, metering, _, calling, calling_by_name, _ = code_of_scales()
+
+    exec(counting, names)
+    assert stats.get_stats() == {"web": {"errors": 0, "success": 1}}
+
+    exec(timing, names)
+    assert value_at("/web/latency")["count"] == 1
+    assert {"mean", "median", "stddev", "99percentile"} <= value_at("/web/latency").keys()
+
+    feelings = iter([3.0, 5.0])
+    person = types.SimpleNamespace(
+        perturb=lambda much: None, getFeelings=lambda name: next(feelings)
+    )
+    names["people"] = [person, person]
+    names["STATS"] = stats.collection("/people", stats.PmfStat("wistfulness"))
+    exec(sampling, names)
+    assert value_at("/people/wistfulness")["mean"] == 4.0
+
+    exec(metering, names)
+    for _ in range(3):
+        names["handleRequest"]()
+    names["STATS"].hits.mark(10)
+    names["STATS"].hits = 100
+    assert value_at("/web/hits")["count"] == 113
+    assert {"m1", "m5", "m15"} <= value_at("/web/hits").keys()
+
+    for gauge in (calling, calling_by_name):
+        exec(gauge, names)
+        assert abs(value_at("/currentTime") - time.time()) < 60
+
+
+@pytest.mark.usefixtures("empty_tree")
+def test_the_class_with_stats_of_the_readme_of_scales_runs() -> None:
+    *_, handling, _, _, _ = code_of_scales()
+    names: dict[str, Any] = {"scales": stats, "doSomething": lambda: None}
+    exec(handling, names)
+    handler = names["Handler"]()
+
+    for path in ("/a", "/b", "/a"):
+        handler.handleRequest(types.SimpleNamespace(path=path))
+
+    assert value_at("/handler/requests") == 3
+    assert value_at("/handler/latency")["count"] == 3
+    assert value_at("/handler/byPath") == {"/a": 2, "/b": 1}
+
+
+@pytest.mark.usefixtures("empty_tree")
+def test_the_threads_of_the_readme_of_scales_sum_up() -> None:
+    tasks: queue.Queue[bool] = queue.Queue()
+    may_end = threading.Semaphore(0)
+    threads = []
+
+    def get_task() -> None:
+        if not tasks.get():
+            raise EOFError
+
+    class Startable:
+        def start(self) -> None:
+            threads.append(threading.Thread(target=self.work, daemon=True))
+            threads[-1].start()
+
+        def work(self) -> None:
+            with contextlib.suppress(EOFError):
+                self.processingLoop()  # type: ignore[attr-defined]
+
+    *_, hierarchy = code_of_scales()
+    names: dict[str, Any] = {
+        "Startable": Startable,
+        "doTask": may_end.acquire,
+        "getTask": get_task,
+        "scales": stats,
+    }
+    exec(hierarchy, names)
+    processor = names["Processor"]()
+    for _ in range(3):
+        processor.createThread()
+    state = stats.get_stats()["processor"]["state"]
+    wait_until(lambda: state["waitingForTask"] == 3)
+    assert value_at("/processor/thread-2") == {"state": "waitingForTask"}
+
+    for _ in range(2):
+        tasks.put(True)
+    wait_until(lambda: state["performingTask"] == 2)
+    assert value_at("/processor/state") == {"waitingForTask": 1, "performingTask": 2}
+
+    may_end.release(2)
+    wait_until(lambda: state["waitingForTask"] == 3)
+    assert value_at("/processor/state/performingTask") == 0
+    assert value_at("/processor/finished") == 2
+    below = [value_at(f"/processor/thread-{number}") for number in range(3)]
+    assert sorted(container.get("finished", 0) for container in below) == [0, 1, 1]
+
+    for _ in threads:
+        tasks.put(False)
+    for thread in threads:
+        thread.join(60)
+
+
+@pytest.mark.usefixtures("empty_tree")
+def test_the_server_of_the_readme_of_scales_shows_its_statistics() -> None:
+    counting, serving, *_ = code_of_scales()
+    names: dict[str, Any] = {"PORT": free_port()}
+    exec(counting, names)
+    exec(serving, names)
+
+    with names["server"]:
+        assert "something-server-42" in asked(names["PORT"], "/status/")
+        compact = asked(names["PORT"], "/status/?format=json")
+        pretty = asked(names["PORT"], "/status/?format=prettyjson")
+    assert json.loads(compact) == json.loads(pretty) == {"web": {"errors": 0, "success": 1}}
+    assert len(compact.splitlines()) == 1 < len(pretty.splitlines())
+
+
+@pytest.mark.usefixtures("empty_tree")
+def test_the_pusher_of_the_readme_of_scales_pushes_its_statistics() -> None:
+    counting, _, pushing, *_ = code_of_scales()
+    often = functools.partial(GraphitePeriodicPusher, period=0.05)
+    names: dict[str, Any] = {"graphite": types.SimpleNamespace(GraphitePeriodicPusher=often)}
+    exec(counting, names)
+    with listener() as carbon:
+        names["CARBON"] = carbon.port
+        exec(pushing, names)
+        paths = {"my.server.prefix.web.errors 0", "my.server.prefix.web.success 1"}
+        wait_until(lambda: paths <= {line.rpartition(" ")[0] for line in carbon.lines})
+        assert names["graphitePeriodicPusher"].close()

@@ -15,7 +15,7 @@ from tests.processes.needed import unneeded_share
 from tests.redis_servers import RedisServer
 from tests.stores.programs import REQUESTS
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timed
 
 PROCESSES = 15
 MOST = 1.5  # times logging.config

@@ -16,7 +16,7 @@ from ecl_logging import stats
 from ecl_logging.stats.container import StatContainer
 from ecl_logging.stats.reading import items_of
 from ecl_logging.stats.tree import tree
-from tests.interruptions import TimeIsUp, interrupted_at
+from tests.interruptions import TimeIsUp, handled_at, interrupted_at
 from tests.stats.families import Alone, Child, Parent, shown
 
 THREADS = 8
@@ -276,29 +276,6 @@ def test_what_a_signal_handler_counts_amid_counting_is_counted(monkeypatch):
             break
         stats.reset()
     assert moment > 100
-
-
-def handled_at(moment: int, work: Callable[[], object], handler: Callable[[], object]) -> bool:
-    """Do the work; the handler is called at its `moment`th moment, and the work goes on."""
-    from tests import interruptions
-
-    class _Handled(interruptions._Tracer):
-        def _pass(self) -> None:
-            self._left -= 1
-            if self._left == 0:
-                self.has_raised = True
-                sys.settrace(None)
-                handler()
-                sys.settrace(self.enter)
-
-    tracer = _Handled(moment, interruptions.PACKAGE)
-    before = sys.gettrace()
-    sys.settrace(tracer.enter)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return tracer.has_raised
 
 
 def test_a_real_signal_handler_counts_exactly():

@@ -250,7 +250,7 @@ def test_a_database_that_the_server_does_not_have_is_told(server):
 
 
 @pytest.mark.fault("A8", "B3")
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_server_that_does_not_answer_is_waited_for_as_long_as_is_allowed(server, store):
     store.define(REQUESTS)
     server.pause()
@@ -289,7 +289,7 @@ def slow_server(seconds: float, *, piece: int) -> Iterator[int]:
 
 @pytest.mark.fault("A8")
 @pytest.mark.parametrize("piece", [1, 100], ids=["byte by byte", "one answer after the other"])
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_time_is_for_the_whole_step_however_slowly_it_comes(piece):
     with (
         slow_server(0.4, piece=piece) as port,
@@ -301,7 +301,7 @@ def test_the_time_is_for_the_whole_step_however_slowly_it_comes(piece):
         assert 0.5 < time.monotonic() - began < 1.6
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_host_with_addresses_that_do_not_answer_is_given_up_in_time(monkeypatch):
     """A full queue of connections: the system drops whoever comes, without a word."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as listener:
@@ -335,7 +335,7 @@ def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Ev
     is_over.set()
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_name_server_that_does_not_answer_is_given_up_in_time(silent_name_server):
     with contextlib.closing(open_store("redis://some.host")) as store:
         began = time.monotonic()
@@ -372,7 +372,7 @@ def test_what_a_credential_provider_raises_is_told_as_ours(server):
         store.groups()
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_time_out_of_the_users_may_be_shorter(server):
     with contextlib.closing(open_store(f"{server.url}?socket_timeout=0.2")) as store:
         store.define(REQUESTS)

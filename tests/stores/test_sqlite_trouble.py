@@ -218,7 +218,7 @@ def somebody(store, path):
 
 @pytest.mark.fault("E6")
 @pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_locked_file_is_waited_for_and_then_told(store, somebody, lock):
     somebody.execute(f"BEGIN {lock}")
     begun = time.monotonic()
@@ -229,7 +229,7 @@ def test_a_locked_file_is_waited_for_and_then_told(store, somebody, lock):
     assert counts_again(store)
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_locked_file_is_waited_for_as_long_as_allowed(store, somebody):
     somebody.execute("BEGIN IMMEDIATE")
     begun = time.monotonic()
@@ -239,7 +239,7 @@ def test_a_locked_file_is_waited_for_as_long_as_allowed(store, somebody):
     assert 0.4 < time.monotonic() - begun < 2
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_defining_waits_no_longer_than_it_may(store, somebody):
     somebody.execute("BEGIN EXCLUSIVE")
     begun = time.monotonic()
@@ -410,7 +410,7 @@ def test_text_that_is_no_text_spoils_its_cell_only(tmp_path):
     store.close()
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_writing_waits_no_longer_than_its_timeout_in_all(tmp_path):
     """A writer first and a reader then: each had the whole time."""
     path = tmp_path / "counts.db"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
+import re
 import signal
 import socket
+import urllib.error
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -50,6 +53,53 @@ def test_it_serves_metrics_and_ends_with_sigterm(web: Web) -> None:
     assert status_of(web, "GET", "/metrics", Host="localhost:1") == 200
 
     assert web.end() == ""
+
+
+# --- pages
+
+
+def test_it_serves_pages_of_the_groups_of_its_file_and_of_the_store(programs: Programs) -> None:
+    file = programs.folder / "ecl.yaml"
+    file.write_text("groups:\n  jobs: {events: [done], intervals: [1m]}\n")
+    with EventCountLogger(GROUPS, store=programs.url) as ecl:
+        ecl["requests"].log("req1", 3)
+    web = Web(programs, str(file), "--server-name", "the fleet").start()
+
+    page = web.get("/")  # leads to /status/
+    assert "the fleet" in page
+    names = re.findall(r">(jobs|requests|5s|5m|1m|last|current|history)<", page)
+    of_an_interval = ("current", "last", "history")
+    assert names == [
+        *("jobs", "1m", *of_an_interval),
+        *("requests", "5m", *of_an_interval, "5s", *of_an_interval),
+    ]
+    tree = json.loads(web.get("/status/?format=json"))
+    assert tree["jobs"] == {"1m": {"last": {"done": 0}, "current": {"done": 0}}}
+    assert tree["requests"]["5m"]["current"] == {"req1": 3, "req2": 0}
+    found = json.loads(web.get("/status/?format=json&query=req1%20%3E%202"))
+    assert found["requests"]["5m"] == {"current": {"req1": 3}}
+    assert json.loads(web.get("/status/requests/5m/current/req1?format=json")) == 3
+    assert named("ecl_up", web.samples()) == {"": 1}
+    assert status_of(web, "GET", "/status/none") == 404
+    assert status_of(web, "GET", "/status/", Host="evil.example") == 403
+    assert status_of(web, "POST", "/status/") == 405
+
+    assert web.end() == ""
+
+
+def test_pages_say_that_the_store_is_away_and_the_server_goes_on(programs: Programs) -> None:
+    web = Web(programs, "--store", "redis://127.0.0.1:1/0", "--host", "fleet.example").start()
+
+    for path in ("/status/", "/status/?format=json", "/status/requests"):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            web.get(path)
+        with caught.value as answer:
+            assert (answer.code, answer.read()) == (
+                503,
+                b"503 Service Unavailable: redis://127.0.0.1:1/0: Connection refused\n",
+            )
+    assert status_of(web, "GET", "/status/", Host="fleet.example") == 503
+    assert named("ecl_up", web.samples()) == {"": 0}
 
 
 def test_what_is_too_large_is_refused(web: Web) -> None:
@@ -125,7 +175,6 @@ def test_a_port_that_is_taken_is_an_error(ran: Callable[..., Ran]) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "only the page of metrics is there so far; give --metrics-only"),
         (["--listen", "10325"], "'10325' is not HOST:PORT, such as 127.0.0.1:10325"),
         (["--listen", ":10325"], "is not HOST:PORT"),
         (["--listen", "localhost:70000"], "is not HOST:PORT"),
@@ -147,9 +196,18 @@ def test_bounds_that_are_none_are_an_error(ran: Callable[..., Ran]) -> None:
     assert (status, err) == (1, "ecl-web: error: bounds: nan is no finite number\n")
 
 
-@pytest.mark.parametrize("missing", ["prometheus_client", "waitress"])
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("prometheus_client", ["--metrics-only"]),
+        ("waitress", ["--metrics-only"]),
+        ("prometheus_client", []),
+        ("waitress", []),
+        ("flask", []),
+    ],
+)
 def test_a_missing_extra_is_told_in_one_line(
-    ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, missing: str
+    ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, missing: str, words: list[str]
 ) -> None:
     import sys
 
@@ -158,7 +216,7 @@ def test_a_missing_extra_is_told_in_one_line(
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, missing, None)
 
-    status, _, err = ran(main, "--metrics-only")
+    status, _, err = ran(main, *words)
 
     assert status == 1
     assert err == f"ecl-web: error: needs {missing}: pip install 'ecl-logging[prometheus,web]'\n"

@@ -1,0 +1,90 @@
+"""Lines that wait to be sent: so many at most, and each of them is accounted for."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = ["LineQueue", "LineTotals"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineTotals:
+    """What has become of all lines: `pushed` is the sum of the other three."""
+
+    pushed: int
+    sent: int
+    pending: int
+    dropped: int
+
+
+class LineQueue:
+    """In the order in which they came. Thread safe; nothing is called with the lock held.
+
+    Where there are too many, the oldest are dropped: who looks at a dashboard wants the newest.
+    Lines that are being sent are not among them.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most` lines wait, beside those that are being sent."""
+        self._most = most
+        self._lock = threading.RLock()
+        self._waiting: deque[bytes] = deque()
+        self._under_way: list[bytes] = []
+        self._pushed = self._sent = self._dropped = 0
+        self._is_closed = False
+
+    def put(self, lines: Iterable[bytes]) -> None:
+        """Add lines; they are dropped where it is closed."""
+        lines = list(lines)
+        with self._lock:
+            self._pushed += len(lines)
+            self._waiting.extend(lines)
+            self._drop()
+
+    def take(self, most: int) -> list[bytes]:
+        """Return the oldest lines, to be sent: `done` or `put_back` says how that ended."""
+        with self._lock:
+            amount = min(most, len(self._waiting))
+            self._under_way = [self._waiting.popleft() for _ in range(amount)]
+            return self._under_way
+
+    def done(self) -> None:
+        """What was taken was sent."""
+        with self._lock:
+            self._sent += len(self._under_way)
+            self._under_way = []
+
+    def put_back(self) -> None:
+        """What was taken was not sent, or not all of it, and waits again."""
+        with self._lock:
+            self._waiting.extendleft(reversed(self._under_way))
+            self._under_way = []
+            self._drop()
+
+    def close(self) -> int:
+        """Drop what waits, and what comes; return how much waited."""
+        with self._lock:
+            self._is_closed = True
+            return self._drop()
+
+    def _drop(self) -> int:
+        most, dropped = 0 if self._is_closed else self._most, 0
+        while len(self._waiting) > most:
+            self._waiting.popleft()
+            self._dropped += 1
+            dropped += 1
+        return dropped
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._waiting)
+
+    def totals(self) -> LineTotals:
+        """Return what has become of all lines, at this moment."""
+        with self._lock:
+            pending = len(self._waiting) + len(self._under_way)
+            return LineTotals(self._pushed, self._sent, pending, self._dropped)

@@ -1,0 +1,82 @@
+"""The tree as JSON has it: objects, arrays, texts, numbers, true, false and null."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ecl_logging.stats.shown import (
+    TOO_DEEP,
+    is_branch,
+    is_too_deep,
+    items_in,
+    number_of,
+    read,
+    text_of,
+)
+
+__all__ = ["json_of", "plain"]
+
+_MOST_BITS = 10_000  # of a number; Python writes none of more than 4300 digits
+
+
+def json_of(value: Any, indent: int | None = None) -> str:
+    """Return what `plain` has returned as JSON, in ASCII."""
+    return json.dumps(value, indent=indent, allow_nan=False)
+
+
+def plain(value: Any, *, is_shown: Callable[[Any], bool]) -> Any:
+    """Return a value, or a branch and all below, as what JSON has; gauges are called.
+
+    A number that JSON has not is None; what is no number, text, list or Mapping is its text, and
+    so are keys. Halves of surrogate pairs are escaped, since not every reader takes them.
+    `is_shown` decides on each value below.
+    """
+    return _plain(read(value), is_shown, ())
+
+
+def _plain(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
+    is_list = isinstance(value, (list, tuple))
+    if is_list or is_branch(value):
+        if is_too_deep(value, above):
+            return TOO_DEEP
+        above = (*above, id(value))
+        if is_list:
+            return [_plain(read(each), is_shown, above) for each in list(value)]
+        return _object(value, is_shown, above)
+    if value is None or isinstance(value, bool):
+        return value
+    number = number_of(value)
+    if isinstance(number, float):
+        return number if math.isfinite(number) else None
+    if number is not None and number.bit_length() < _MOST_BITS:
+        return number
+    return _text(value)
+
+
+def _object(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
+    items = items_in(value)
+    if not isinstance(items, list):
+        return _text(items)
+    made: dict[str, Any] = {}
+    for key, each in items:
+        now = read(each)
+        if is_shown(now):
+            made[_unused(_text(key), made)] = _plain(now, is_shown, above)
+    return made
+
+
+def _unused(name: str, names: dict[str, Any]) -> str:
+    """Return a name that is not yet there: 1 and "1" are two keys, with one text."""
+    number = len(names)
+    unused = name
+    while unused in names:
+        number += 1
+        unused = f"{name} ({number})"
+    return unused
+
+
+def _text(value: Any) -> str:
+    return text_of(value).encode("utf-8", "backslashreplace").decode("utf-8")

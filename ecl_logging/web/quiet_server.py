@@ -1,0 +1,143 @@
+"""A server within a program that has other things to do: it says nothing, and takes no signals."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from socket import socket
+from typing import TYPE_CHECKING, Any
+
+import waitress
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask, WSGITask
+from waitress.trigger import trigger
+
+from ecl_logging.weak_sets import WeakRefs
+from ecl_logging.web.server import LIMITS, LOOK_AGAIN
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+__all__ = ["QuietServer"]
+
+_ENDING_SECONDS = 1.0  # for what is being answered
+_PAUSE = 0.1  # seconds, also where the program has no descriptors left
+
+# In place of the loggers `waitress` and `waitress.queue`: they may be those of the program's own
+# server, which are not ours to set, and what is logged may be counted, which is what we show.
+_silent = logging.Logger("ecl_logging.web")  # noqa: LOG001 - nobody is to find it
+_silent.disabled = True
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    logger = _silent
+
+
+class _ErrorTask(ErrorTask):  # type: ignore[misc]
+    logger = _silent
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    logger = _silent
+    task_class = _Task
+    error_task_class = _ErrorTask
+
+
+class QuietServer:
+    """Answers requests to sockets that listen, in `run`, until `stop`. A forked child has none."""
+
+    def __init__(self, application: WSGIApplication, sockets: Sequence[socket]) -> None:
+        """Start the threads that answer. Raises RuntimeError where there can be none."""
+        self._open: dict[int, Any] = {}
+        self._is_stopping = False
+        server = waitress.create_server(application, self._open, sockets=list(sockets), **LIMITS)
+        self._tasks = server.task_dispatcher
+        self._tasks.logger = self._tasks.queue_logger = _silent
+        self._listeners = [one for one in self._open.values() if hasattr(one, "channel_class")]
+        self._bells = [one for one in self._open.values() if isinstance(one, trigger)]
+        for one in self._open.values():
+            one.logger = _silent
+        for listener in self._listeners:
+            listener.channel_class = _Channel
+            listener.accept = _patient(listener.accept)
+        _servers.add(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been told to stop, or is a parent's."""
+        return self._is_stopping
+
+    def run(self) -> None:
+        """Answer until it is stopped. What is being answered then has a second to be done."""
+        try:
+            while self._open and not self._is_stopping:
+                # With poll: select takes no descriptors above 1023, which a large program has.
+                wasyncore.loop(timeout=LOOK_AGAIN, use_poll=True, map=self._open, count=1)
+        finally:
+            self.end()
+
+    def stop(self) -> None:
+        """Have `run` return soon. For all threads; safe to call twice."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._bells[0].pull_trigger()
+
+    def end(self) -> None:
+        """Close all: for the thread that runs it, or where none does."""
+        self._is_stopping = True
+        for listener in self._listeners:
+            wasyncore.dispatcher.close(listener)
+        self._tasks.shutdown(timeout=_ENDING_SECONDS)
+        for one in [one for one in self._open.values() if one not in self._bells]:
+            one.handle_close()
+        if self._tasks.threads:
+            # Somebody's function does not return. Its thread rings the bell only if it finds its
+            # connection open, which may be just now; later the bell's number is another file's.
+            time.sleep(_PAUSE)
+        wasyncore.close_all(self._open, ignore_all=True)
+
+    def abandon(self) -> None:
+        """Let go of all sockets, which are those of the parent and go on there.
+
+        Takes no lock, for threads that are gone may hold it.
+        """
+        self._is_stopping = True
+        for one in [*self._bells, *self._listeners, *self._open.values()]:
+            with contextlib.suppress(OSError):  # the program has closed all that it found
+                if isinstance(one, trigger):
+                    one.close()
+                else:
+                    one.socket.close()
+        self._open.clear()
+
+
+def _patient(accept: Callable[[], object]) -> Callable[[], object]:
+    """Return what accepts a connection, or waits a little.
+
+    A program that has no descriptors left would have no processor left either.
+    """
+
+    def accept_or_pause() -> object:
+        try:
+            return accept()
+        except OSError:
+            time.sleep(_PAUSE)
+            raise
+
+    return accept_or_pause
+
+
+_servers: WeakRefs[QuietServer] = WeakRefs()
+
+
+def _in_forked_child() -> None:
+    for server in _servers.alive():
+        server.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

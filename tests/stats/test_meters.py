@@ -1,0 +1,262 @@
+"""Meters: rates as the Metrics library has them, with no thread that makes them."""
+
+from __future__ import annotations
+
+import gc
+import math
+import threading
+from typing import Any
+
+import pytest
+
+from ecl_logging import stats
+from ecl_logging.stats import MeterDictStat, MeterStat
+from ecl_logging.stats.meters import MeterValues
+from ecl_logging.stats.reading import lookup
+from ecl_logging.stats.tree import tree
+from tests.interruptions import handled_at
+from tests.stores.programs import fork, run_python, status_of
+
+
+class Time:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def meter(clock: Time) -> MeterValues:
+    return MeterValues(clock)
+
+
+@pytest.fixture
+def web() -> Any:
+    return stats.collection("/web", MeterStat("hits"), MeterDictStat("by_path"))
+
+
+def rates(meter: MeterValues) -> list[float]:
+    snapshot = meter.snapshot()
+    return [snapshot[name] for name in ("m1", "m5", "m15")]
+
+
+def shown(name: str) -> Any:
+    return lookup(stats.get_stats(), ["web", name])
+
+
+# --- rates
+
+
+def test_in_the_first_five_seconds_there_is_a_count_only(meter, clock):
+    meter.mark(10)
+    clock.now += 4.99
+
+    assert meter.snapshot() == {"unit": "per second", "count": 10, "m1": 0, "m5": 0, "m15": 0}
+
+
+def test_the_rates_begin_with_that_of_the_first_five_seconds(meter, clock):
+    meter.mark()
+    meter.mark(9)
+    clock.now += 5
+
+    assert rates(meter) == [2, 2, 2]
+
+
+def test_what_comes_evenly_has_its_rate_in_all_of_them(meter, clock):
+    for _ in range(7200):
+        meter.mark(3)
+        clock.now += 0.5
+
+    assert rates(meter) == pytest.approx([6, 6, 6])
+    assert meter["count"] == 21_600
+
+
+def test_a_rate_is_forgotten_in_its_minutes(meter, clock):
+    meter.mark(50)
+    clock.now += 5 + 60
+
+    assert rates(meter) == pytest.approx(
+        [10 / math.e, 10 * math.exp(-1 / 5), 10 * math.exp(-1 / 15)]
+    )
+    clock.now += 1e9
+    assert rates(meter) == [0, 0, 0]
+
+
+def test_it_is_the_same_whether_one_has_looked_meanwhile(clock):
+    looked_at, other = MeterValues(clock), MeterValues(clock)
+    for second in range(1000):
+        if second % 97 < 40:
+            looked_at.mark(second)
+            other.mark(second)
+        clock.now += 1
+        looked_at.snapshot()
+
+    assert rates(other) == pytest.approx(rates(looked_at), rel=1e-12)
+
+
+def test_a_clock_that_goes_back_changes_nothing(meter, clock):
+    meter.mark(10)
+    clock.now += 5
+    before = rates(meter)
+    clock.now -= 1000
+
+    meter.mark(10)
+
+    assert rates(meter) == before
+    assert meter["count"] == 20
+
+
+# --- in the tree
+
+
+def test_assigning_marks(web):
+    assert shown("hits")["count"] == 0
+    web.hits = 3
+    web.hits.mark()
+    web.hits.mark(0.5)
+
+    assert shown("hits")["count"] == 4.5
+    assert list(shown("hits")) == ["unit", "count", "m1", "m5", "m15"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (math.nan, ValueError),
+        (math.inf, ValueError),
+        pytest.param(10**400, ValueError, id="beyond all floats"),
+        ("1", TypeError),
+    ],
+)
+def test_what_is_no_number_is_refused_and_changes_nothing(web, number, error):
+    with pytest.raises(error):
+        web.hits = number
+    with pytest.raises(error):
+        web.by_path["/"].mark(number)
+
+    assert shown("hits")["count"] == 0
+    assert not shown("by_path")
+
+
+def test_names_appear_when_they_are_marked(web):
+    read = web.by_path["/a"]
+    assert (read["count"], read["m1"]) == (0, 0.0)
+    assert not shown("by_path")
+
+    web.by_path["/a"] = 3
+    read.mark()
+    web.by_path["/b"].mark()
+    web.by_path = {"/b": 2, "/c": 1}
+
+    assert {name: of["count"] for name, of in shown("by_path").items()} == {
+        "/a": 4,
+        "/b": 3,
+        "/c": 1,
+    }
+    assert read["count"] == 4
+
+
+def test_a_meter_leaves_the_tree_with_its_object():
+    class Handler:
+        hits = MeterStat("hits")
+        by_path = MeterDictStat("by_path")
+
+        def __init__(self) -> None:
+            stats.init(self, "/handler")
+
+    handler = Handler()
+    handler.hits.mark()
+    handler.by_path["/"].mark()
+    kept = handler.hits, handler.by_path
+    assert set(stats.get_stats()["handler"]) == {"hits", "by_path"}
+
+    del handler
+    gc.collect()
+
+    assert not stats.get_stats()
+    assert kept[0]["count"] == 1
+
+
+# --- threads, signal handlers, forks
+
+
+def test_threads_lose_nothing(web):
+    def run() -> None:
+        for number in range(10_000):
+            web.hits.mark()
+            web.by_path[number % 3].mark()
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert web.hits["count"] == 80_000
+    assert sum(of["count"] for of in web.by_path.values()) == 80_000
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 700])
+def test_a_signal_handler_may_mark_at_any_moment(clock, seconds):
+    moment, has_more = 0, True
+    while has_more:
+        moment += 1
+        meter = MeterValues(clock)
+        meter.mark(10)
+        clock.now += seconds
+        expected = 2 * math.exp(-(seconds - 5) / 60) if seconds >= 5 else 0
+
+        has_more = handled_at(moment, meter.mark, meter.mark)
+
+        assert meter["count"] == (12 if has_more else 11)
+        assert meter["m1"] == pytest.approx(expected)
+        clock.now += 5
+        came = (2 if has_more else 1) + (0 if seconds >= 5 else 10)
+        if seconds < 5:
+            assert meter["m1"] == came / 5
+        else:
+            left = math.exp(-5 / 60)
+            assert meter["m1"] == pytest.approx(came / 5 * (1 - left) + expected * left)
+    assert moment > 1
+
+
+def test_a_child_marks_though_another_thread_held_the_lock_at_the_fork(web):
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with tree.lock:
+            held.set()
+            done.wait(10)
+
+    def mark_in_child() -> None:
+        web.hits.mark()
+        assert web.hits["count"] == 2
+
+    web.hits.mark()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    try:
+        assert status_of(fork(mark_in_child)) == 0
+    finally:
+        done.set()
+        thread.join()
+    assert web.hits["count"] == 1
+
+
+def test_no_thread_is_started():
+    ended = run_python(
+        "import _thread\n"
+        "from ecl_logging import stats\n"
+        "web = stats.collection('/', stats.MeterStat('hits'), stats.PmfStat('latency'),\n"
+        "    stats.StateTimeStat('state'))\n"
+        "web.hits.mark()\n"
+        "print(web.hits['count'], _thread._count())"
+    )
+
+    assert (ended.stdout, ended.stderr) == ("1 0\n", "")
