@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ecl_logging.stats.stat import Stat
+from ecl_logging.stats.stat import TypedStat
 from ecl_logging.stats.tree import tree
 from ecl_logging.stats.values import StatValues
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AddingStat", "NamedStat", "NamedValues"]
 
+_T = TypeVar("_T")
 _Values = TypeVar("_Values", bound=StatValues)
 
 
-class AddingStat(Stat):
+class AddingStat(TypedStat[_T]):
     """Its value stays the same one, and takes in what is assigned. Nothing sums it up."""
 
     is_shown_unset = True
@@ -26,7 +27,7 @@ class AddingStat(Stat):
         """Make a stat of that name in the tree."""
         super().__init__(name)
 
-    def __set__(self, obj: object, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         held = self.__get__(obj)
         if held is value:
             return
@@ -83,7 +84,7 @@ class NamedValues(dict[Any, _Values], Generic[_Values]):
         return self
 
 
-class NamedStat(AddingStat):
+class NamedStat(AddingStat[_T]):
     """Has values by names; a dictionary that is assigned is added name by name."""
 
     def _add(self, held: Any, value: Any) -> None:

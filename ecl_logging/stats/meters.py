@@ -106,7 +106,7 @@ class MeterValues(StatValues):
         self._m15 = (rate + (self._m15 - rate) * _LEFT_15) * _LEFT_15**empty
 
 
-class MeterStat(AddingStat):
+class MeterStat(AddingStat[MeterValues]):
     """The rates of something that happens, in the last 1, 5 and 15 minutes: see `MeterValues`.
 
     `stats.hits.mark()` counts one, `stats.hits.mark(3)` or `stats.hits = 3` three. Thread safe.
@@ -153,7 +153,7 @@ class _UnmarkedMeter(StatValues):
         return (MeterValues() if found is None else found).snapshot()
 
 
-class MeterDictStat(NamedStat):
+class MeterDictStat(NamedStat[NamedMeters]):
     """The rates for each of several names, which appear when they are first marked.
 
     `stats.hits["GET"].mark()` counts one, `stats.hits["GET"] = 3` three. Thread safe.

@@ -164,7 +164,7 @@ class Timer:
                 logger.warning(msg, *args, **more)
 
 
-class PmfStat(AddingStat):
+class PmfStat(AddingStat[PmfValues]):
     """The distribution of what is assigned, or of the times of sections: see `PmfValues`.
 
     `stats.latency = 0.25` adds a value, as `stats.latency.add_value(0.25)` does, and
@@ -229,7 +229,7 @@ class _UnwrittenPmf(StatValues):
         return PmfValues() if found is None else found
 
 
-class NamedPmfDictStat(NamedStat):
+class NamedPmfDictStat(NamedStat[NamedPmf]):
     """A distribution for each of several names, which appear with their first value.
 
     `stats.latency["GET"] = 0.25` adds a value, as does `stats.latency["GET"].add_value(0.25)`;
