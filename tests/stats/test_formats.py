@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ecl_logging import stats
 from ecl_logging.stats import formats
-from ecl_logging.stats.shown import read
+from ecl_logging.stats.reading import value_of
 from ecl_logging.stats.values import StatValues
 from tests.stats.showing import Page, header_of, html_of, json_of, json_text_of, page_of
 
@@ -204,9 +204,9 @@ def test_json_of_a_hostile_tree():
 
 
 def test_what_raises_is_read_as_its_error():
-    assert read(failing) == "<ZeroDivisionError: no time>"
-    assert read(StandIn()) == "<RuntimeError: outside of a request>"
-    assert read(failing_speechless) == "<ValueError>"
+    assert value_of(failing) == "<ZeroDivisionError: no time>"
+    assert value_of(StandIn()) == "<RuntimeError: outside of a request>"
+    assert value_of(failing_speechless) == "<ValueError>"
 
 
 def test_keys_of_one_text_are_all_in_the_json():
