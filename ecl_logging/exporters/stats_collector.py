@@ -96,7 +96,7 @@ class _Numbers:
                 return
             # Keys, values and branches may be objects of the program's: one spoils no other.
             with contextlib.suppress(Exception):
-                self.look(value_of(below), f"{path}/{unicode_text_of(key)}", depth + 1)
+                self.look(value_of(below), f"{path}/{unicode_text_of(str(key))}", depth + 1)
 
     def _add(self, path: str, value: Any) -> None:
         is_free = path not in self.by_path and len(self.by_path) < self._most

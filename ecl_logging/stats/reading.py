@@ -65,11 +65,11 @@ def items_in(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]] | Failed:
 def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     """Return what is in a branch at this moment, in its order; gauges are not called yet.
 
-    Raises what a Mapping of the program's own raises; dictionaries raise nothing.
+    Raises what a Mapping with `items` of its own raises; dictionaries raise nothing.
     """
     if isinstance(branch, StatValues):
         return list(branch.snapshot().items())
-    if isinstance(branch, dict):
+    if isinstance(branch, dict) and type(branch).items is dict.items:
         return list(_copied(branch).items())
     return list(branch.items())
 

@@ -23,14 +23,9 @@ from tests.faults.programs import Programs, assert_silent
 from tests.graphite_listeners import Listener
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("empty_tree")
+
 AT_ONCE = 2.0  # seconds; what waits for carbon takes longer, on a busy machine, too
-
-
-@pytest.fixture(autouse=True)
-def tree() -> Iterator[None]:
-    stats.reset()
-    yield
-    stats.reset()
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from ecl_logging.exporters.graphite.tree_rules import TreeRules
 from ecl_logging.stats.mounted import _gauges_of
 from ecl_logging.stats.tree import Tree
 
+pytestmark = pytest.mark.once
+
 
 class Finding:
     """Rules, what is said, and the points that come out."""

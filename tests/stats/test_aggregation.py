@@ -246,6 +246,8 @@ DUMPER = """
 import sys
 from ecl_logging import stats
 
+pytestmark = pytest.mark.once
+
 number = int(sys.argv[1])
 web = stats.collection("/web", stats.IntStat("hits"), stats.IntDictStat("by_status"),
                        stats.Stat("version"))

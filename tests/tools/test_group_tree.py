@@ -22,6 +22,8 @@ from tests.conftest import Clock
 from tests.faulty_stores import FlakyStore
 from tests.tools.conftest import Commanded
 
+pytestmark = pytest.mark.once
+
 
 class CountingStore(FlakyStore):
     """Notes the steps that are asked of it."""
