@@ -14,6 +14,7 @@ from werkzeug.routing import PathConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from ecl_logging.errors import ConfigError, EclError
+from ecl_logging.extras import missing_one
 from ecl_logging.stats import formats
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.web.answers import Site, answer_about, failure, line
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Unavailable", "create_app"]
 
 _HINT = "where it is to be, give its name to create_app(hosts=[...])"
-_METRICS_MISSING = "needs prometheus_client: pip install 'ecl-logging[prometheus]'"
 
 
 class Unavailable(EclError):  # noqa: N818 - a state, told as such
@@ -148,8 +148,7 @@ def _metrics(
         from ecl_logging.exporters.stats_collector import StatsCollector
         from ecl_logging.web.metrics import metrics_page
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "prometheus_client":
-            raise
-        return lambda: line(501, _METRICS_MISSING)
+        missing = missing_one(error, ["prometheus_client"])
+        return lambda: line(501, f"needs {missing}: pip install 'ecl-logging[prometheus]'")
     page = metrics_page([StatsCollector(stats)] if collectors is None else collectors)
     return lambda: BaseResponse.from_app(page, request.environ)
