@@ -28,6 +28,8 @@ from ecl_logging.stats.aggregation import (
     Sum,
 )
 
+pytestmark = pytest.mark.once
+
 TIMER = {"type": "timer", "rate": {"count": 4}, "duration": {"median": 2, "mean": 3}}
 
 
@@ -245,8 +247,6 @@ def test_formats_say_where_value_and_count_are(
 DUMPER = """
 import sys
 from ecl_logging import stats
-
-pytestmark = pytest.mark.once
 
 number = int(sys.argv[1])
 web = stats.collection("/web", stats.IntStat("hits"), stats.IntDictStat("by_status"),
