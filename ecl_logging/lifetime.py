@@ -17,7 +17,7 @@ from ecl_logging.fast_path import flushing_threads
 from ecl_logging.notices import warn
 from ecl_logging.weak_sets import WeakRefs
 
-__all__ = ["arm_exit_hooks", "has_ended", "watch", "watched"]
+__all__ = ["arm_exit_hooks", "has_ended", "watch", "watch_forks", "watched"]
 
 
 class _Watched(Protocol):
@@ -27,7 +27,12 @@ class _Watched(Protocol):
     def at_exit(self, *, spent: float, sharing: int) -> bool: ...
 
 
+class _Forked(Protocol):
+    def after_fork(self) -> None: ...
+
+
 _watched: WeakRefs[_Watched] = WeakRefs()
+_forked: WeakRefs[_Forked] = WeakRefs()
 _logging: WeakRefs[_Watched] = WeakRefs()
 _armed_in: int | None = None
 _has_ended = False
@@ -41,6 +46,11 @@ def watch(flusher: _Watched, *, logs: bool = False) -> None:
     _watched.add(flusher)
     if logs:
         _logging.add(flusher)
+
+
+def watch_forks(one: _Forked) -> None:
+    """Tell `one` of forks, for as long as it lives. At the end of the process it has no part."""
+    _forked.add(one)
 
 
 def watched() -> list[_Watched]:
@@ -58,8 +68,8 @@ def _in_forked_child() -> None:
     global _has_ended  # noqa: PLW0603 - one process, one end
     _has_ended = False
     flushing_threads.clear()
-    for flusher in _watched.alive():
-        flusher.after_fork()
+    for one in (*_watched.alive(), *_forked.alive()):
+        one.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from ecl_logging import stats
 from tests import canary, postgres_servers
 from tests.canary import assert_no_canary
 from tests.faults.programs import Programs
@@ -97,6 +98,14 @@ def warnings_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         monkeypatch.setattr(f"ecl_logging.{module}.warn", told.append)
     yield told
     assert_no_canary("a warning", *told)
+
+
+@pytest.fixture
+def empty_tree() -> Iterator[None]:
+    """Nothing of other tests is in the statistics tree, and nothing stays in it."""
+    stats.reset()
+    yield
+    stats.reset()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 import ecl_logging
 from ecl_logging import filters, handlers, processors, stats, testing
+from ecl_logging.stats import aggregation, formats, samples
 
 pytestmark = pytest.mark.once
 
@@ -30,6 +31,7 @@ LAYERS = [
     [
         "lazy_names",
         "errors",
+        "extras",
         "intervals",
         "settled",
         "templates",
@@ -68,6 +70,10 @@ LAYERS = [
     ["handlers", "filters", "processors", "testing", "pytest_plugin"],
     ["exporters", "web"],
     ["tools"],
+]
+PUBLIC_MODULES = [
+    *(ecl_logging, handlers, filters, processors, testing),
+    *(stats, aggregation, formats, samples),
 ]
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 
@@ -117,7 +123,7 @@ def test_another_name_is_an_attribute_error():
 
 
 def public_objects() -> Iterator[tuple[str, object]]:
-    for module in (ecl_logging, handlers, filters, processors, stats, testing):
+    for module in PUBLIC_MODULES:
         for name in module.__all__:
             public = getattr(module, name)
             if isinstance(public, str):

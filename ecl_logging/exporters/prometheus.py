@@ -11,6 +11,7 @@ from ecl_logging.definitions import wanted_definition
 from ecl_logging.errors import ConfigError
 from ecl_logging.exporters.histograms import DEFAULT_BOUNDS, Bounds, powers_of_two
 from ecl_logging.exporters.readings import Reader, Reading
+from ecl_logging.extras import missing_one
 from ecl_logging.groups import EventCountLogger
 from ecl_logging.lifetime import watch
 from ecl_logging.outage import Outage
@@ -21,11 +22,9 @@ try:
     from ecl_logging.exporters.families import ProcessFamilies, StoreFamilies
     from ecl_logging.exporters.stats_collector import StatsCollector
 except ModuleNotFoundError as error:
-    if error.name is None or error.name.partition(".")[0] != "prometheus_client":
-        raise
+    missing = missing_one(error, ["prometheus_client"])
     raise ModuleNotFoundError(
-        "ecl_logging.exporters.prometheus needs prometheus_client:"
-        " pip install 'ecl-logging[prometheus]'",
+        f"ecl_logging.exporters.prometheus needs {missing}: pip install 'ecl-logging[prometheus]'",
         name=error.name,
     ) from None
 

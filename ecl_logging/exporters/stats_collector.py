@@ -11,7 +11,8 @@ from prometheus_client.core import GaugeMetricFamily
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.stats.objects import get_stats
-from ecl_logging.stats.reading import items_of, value_of
+from ecl_logging.stats.reading import MOST_LEVELS, items_of, value_of
+from ecl_logging.stats.scalars import unicode_text_of
 from ecl_logging.stats.tree import is_mounted
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ __all__ = ["StatsCollector"]
 
 _MOST = 10_000
 _LOOKED_AT = 10  # values for each number that may be shown; the others are no numbers
-_DEEPEST = 50  # names in a path; a gauge's branch may have itself in it
 
 
 class StatsCollector:
@@ -89,14 +89,14 @@ class _Numbers:
             if isinstance(value, Number):
                 self._add(path or "/", value)
             return
-        if depth >= _DEEPEST or is_mounted(value):
+        if depth >= MOST_LEVELS or is_mounted(value):
             return
         for key, below in items_of(value):
             if self._may_look_at <= 0:
                 return
             # Keys, values and branches may be objects of the program's: one spoils no other.
             with contextlib.suppress(Exception):
-                self.look(value_of(below), f"{path}/{_text_of(key)}", depth + 1)
+                self.look(value_of(below), f"{path}/{unicode_text_of(str(key))}", depth + 1)
 
     def _add(self, path: str, value: Any) -> None:
         is_free = path not in self.by_path and len(self.by_path) < self._most
@@ -105,11 +105,6 @@ class _Numbers:
             self.left_out += 1
         else:
             self.by_path[path] = number
-
-
-def _text_of(key: Any) -> str:
-    """The name as it can be written: it may be no Unicode text."""
-    return str(key).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _number_of(value: Any) -> float | None:

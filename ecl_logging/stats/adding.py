@@ -12,7 +12,7 @@ from ecl_logging.stats.values import StatValues
 if TYPE_CHECKING:
     from ecl_logging.stats.tree import Place
 
-__all__ = ["AddingStat", "NamedStat", "NamedValues"]
+__all__ = ["AddingStat", "NamedStat", "NamedValues", "UnwrittenValues"]
 
 _T = TypeVar("_T")
 _Values = TypeVar("_Values", bound=StatValues)
@@ -82,6 +82,29 @@ class NamedValues(dict[Any, _Values], Generic[_Values]):
     def __ior__(self, other: Any) -> Self:  # type: ignore[misc, override]
         self.update(other)
         return self
+
+
+class UnwrittenValues(StatValues, Generic[_Values]):
+    """What a name has as long as nothing was written to it; then, what was written meanwhile."""
+
+    __slots__ = ("_all", "_name")
+
+    def __init__(self, all_named: NamedValues[_Values], name: Any) -> None:
+        """For that name among `all_named`, in which it appears with the first value."""
+        self._all, self._name = all_named, name
+
+    def begin(self) -> _Values:
+        """Return the name's values, with which it appears."""
+        return self._all.begin(self._name)
+
+    def now(self) -> _Values:
+        """Return the name's values, or such as it would begin with."""
+        found = self._all.get(self._name)
+        return self._all._made() if found is None else found
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what was written to the name meanwhile, of one moment."""
+        return self.now().snapshot()
 
 
 class NamedStat(AddingStat[_T]):

@@ -35,7 +35,8 @@ from ecl_logging.stats.aggregators import (
     Sum,
 )
 from ecl_logging.stats.data_formats import DataFormat, DataFormats, Lacking
-from ecl_logging.stats.shown import is_branch, items_in, read, text_of
+from ecl_logging.stats.reading import is_branch, items_in, value_of
+from ecl_logging.stats.scalars import text_of
 
 __all__ = [
     "Aggregation",
@@ -75,7 +76,7 @@ class Aggregation:
 
     def add_source(self, source: Any, data: Any) -> None:
         """Take in a tree of stats, such as `get_stats()`. What it lacks is passed over."""
-        _add(source, self._aggregators, read(data), self._root)
+        _add(source, self._aggregators, value_of(data), self._root)
 
     def add_json_directory(
         self, directory: str | os.PathLike[str], test: Callable[[str, str], object] | None = None
@@ -189,7 +190,7 @@ def _add(source: Any, aggregators: Any, data: Any, node: _Node) -> None:
         values = {text_of(key): value for key, value in items} if isinstance(items, list) else {}
         for key, below in aggregators.items():
             for name, value in _matching(key, values):
-                _add(source, below, read(value), node.below.setdefault(name, _Node()))
+                _add(source, below, value_of(value), node.below.setdefault(name, _Node()))
 
 
 def _matching(key: Any, values: dict[str, Any]) -> list[tuple[Any, Any]]:

@@ -8,7 +8,7 @@ from functools import cmp_to_key
 from typing import Any, Self
 
 from ecl_logging.stats.data_formats import DataFormat, DataFormats, Lacking
-from ecl_logging.stats.shown import number_of, sort_key, text_of
+from ecl_logging.stats.scalars import number_of, sort_key, text_of
 
 __all__ = ["Aggregator", "Average", "Highlight", "InverseMap", "Sorted", "Sum"]
 

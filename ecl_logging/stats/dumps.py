@@ -7,8 +7,8 @@ import os
 import time
 from typing import Protocol
 
+from ecl_logging.stats.json_values import json_text, json_value
 from ecl_logging.stats.objects import get_stats
-from ecl_logging.stats.plain import json_of, plain
 from ecl_logging.stats.tree import is_mounted
 
 __all__ = ["dump_stats_to"]
@@ -37,9 +37,9 @@ def dump_stats_to(file: str | os.PathLike[str] | _TextFile) -> None:
     `sys.excepthook` or at exit, and by several threads. Raises OSError where the file cannot be
     written.
     """
-    values = plain(get_stats(), is_shown=_is_dumped)
+    values = json_value(get_stats(), is_shown=_is_dumped)
     values[_LAST_UPDATED] = time.time()
-    text = f"{json_of(values)}\n"
+    text = f"{json_text(values)}\n"
     if isinstance(file, (str, os.PathLike)):
         _write(os.path.realpath(file), text)
     else:

@@ -14,20 +14,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from ecl_logging.stats.json_values import json_text, json_value
 from ecl_logging.stats.objects import get_stats
-from ecl_logging.stats.plain import json_of, plain
 from ecl_logging.stats.queries import run_query
-from ecl_logging.stats.reading import is_collapsed
-from ecl_logging.stats.shown import (
+from ecl_logging.stats.reading import (
     TOO_DEEP,
     is_branch,
+    is_collapsed,
     is_too_deep,
     items_in,
-    number_of,
-    read,
-    sort_key,
-    text_of,
+    value_of,
 )
+from ecl_logging.stats.scalars import number_of, sort_key, text_of
 
 __all__ = ["STYLE", "html_format", "html_header", "json_format", "run_query"]
 
@@ -160,8 +158,8 @@ def json_format(
     infinite numbers become null, and what JSON has not becomes text, which keys are always. With
     a query only what `run_query` finds is written; its ValueError comes before anything is.
     """
-    value = plain(_wanted(stat_dict, query), is_shown=_is_open)
-    output.write(f"{json_of(value, indent=2 if pretty else None)}\n")
+    value = json_value(_wanted(stat_dict, query), is_shown=_is_open)
+    output.write(f"{json_text(value, indent=2 if pretty else None)}\n")
 
 
 def _is_open(value: Any) -> bool:
@@ -169,7 +167,7 @@ def _is_open(value: Any) -> bool:
 
 
 def _wanted(stat_dict: Any, query: str | None) -> Any:
-    shown = get_stats() if stat_dict is None else read(stat_dict)
+    shown = get_stats() if stat_dict is None else value_of(stat_dict)
     return run_query(shown, query) if query and not query.isspace() else shown
 
 
@@ -189,7 +187,7 @@ def _write_branch(
     links = []
     output.write("<ul>\n")
     for key, given in sorted(items, key=lambda item: sort_key(item[0])):
-        value = read(given)
+        value = value_of(given)
         name = text_of(key)
         if is_collapsed(value) and here.can_have(name):
             links.append(f"<li>{here.link(name)}</li>\n")

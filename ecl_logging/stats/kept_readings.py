@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, cast
 
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import StoreError, StoreUnavailable
-from ecl_logging.lifetime import watch
+from ecl_logging.lifetime import watch_forks
 from ecl_logging.locks import Interrupted, do_alone
 
 __all__ = ["KeptReadings"]
@@ -39,7 +39,7 @@ class KeptReadings:
         self._lock = threading.RLock()
         self._kept: dict[Hashable, _Kept] = {}
         self._away = _Kept(0.0, None)
-        watch(self)
+        watch_forks(self)
 
     def get(self, key: Hashable, read: Callable[[], _T]) -> _T:
         """Return what `read` returns or has returned for the key. Raises StoreError as it does.
@@ -84,20 +84,9 @@ class KeptReadings:
         self._kept = still
         return kept
 
-    # --- of the process; see `lifetime`
-
-    @property
-    def is_used(self) -> bool:
-        """Whether there is something to do at the end of the process."""
-        return False
-
     def after_fork(self) -> None:
         """Have a lock that nobody holds. Called in the child; only assigns."""
         self._lock = threading.RLock()
-
-    def at_exit(self, *, spent: float, sharing: int) -> bool:
-        """Nothing to do."""
-        return True
 
 
 def _without_traceback(error: StoreError) -> StoreError:

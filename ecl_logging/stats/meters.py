@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import exp
 from typing import TYPE_CHECKING, Any
 
-from ecl_logging.stats.adding import AddingStat, NamedStat, NamedValues
+from ecl_logging.stats.adding import AddingStat, NamedStat, NamedValues, UnwrittenValues
 from ecl_logging.stats.samples import finite
 from ecl_logging.stats.tree import tree
 from ecl_logging.stats.values import StatValues
@@ -134,23 +134,15 @@ class NamedMeters(NamedValues[MeterValues]):
         values.mark(value)
 
 
-class _UnmarkedMeter(StatValues):
+class _UnmarkedMeter(UnwrittenValues[MeterValues]):
     """What a name has as long as nothing was marked under it."""
 
-    __slots__ = ("_all", "_name")
-
-    def __init__(self, all_named: NamedMeters, name: Any) -> None:
-        self._all, self._name = all_named, name
+    __slots__ = ()
 
     def mark(self, number: float = 1) -> None:
         """Count something that has happened now, with which the name appears."""
         number = finite(number)
-        self._all.begin(self._name).mark(number)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return what was marked under the name meanwhile."""
-        found = self._all.get(self._name)
-        return (MeterValues() if found is None else found).snapshot()
+        self.begin().mark(number)
 
 
 class MeterDictStat(NamedStat[NamedMeters]):

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from ecl_logging.errors import ConfigError
 from ecl_logging.event_group import DummyEventGroup, EventGroup
 from ecl_logging.flusher import Flusher
-from ecl_logging.stats.branches import branch_of, read_definition, read_intervals
+from ecl_logging.stats.group_branches import branch_of, read_definition, read_intervals
 from ecl_logging.stats.kept_readings import KeptReadings
 from ecl_logging.stats.tree import parts_of, tree
 

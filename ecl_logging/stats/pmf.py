@@ -8,7 +8,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from ecl_logging.stats.adding import AddingStat, NamedStat, NamedValues
+from ecl_logging.stats.adding import AddingStat, NamedStat, NamedValues, UnwrittenValues
 from ecl_logging.stats.samples import (
     ExponentiallyDecayingReservoir,
     Sample,
@@ -193,18 +193,15 @@ class NamedPmf(NamedValues[PmfValues]):
         values.add_value(value)
 
 
-class _UnwrittenPmf(StatValues):
+class _UnwrittenPmf(UnwrittenValues[PmfValues]):
     """What a name has as long as no value was added under it."""
 
-    __slots__ = ("_all", "_name")
-
-    def __init__(self, all_named: NamedPmf, name: Any) -> None:
-        self._all, self._name = all_named, name
+    __slots__ = ()
 
     def add_value(self, value: float) -> None:
         """Add a value, with which the name appears."""
         value = finite(value)
-        self._all.begin(self._name).add_value(value)
+        self.begin().add_value(value)
 
     def time(self) -> Timer:
         """Return what measures a section; the name appears at its end."""
@@ -212,21 +209,13 @@ class _UnwrittenPmf(StatValues):
 
     def recent_percentile99(self) -> float:
         """Return that of what has been added under the name meanwhile."""
-        return self._now().recent_percentile99()
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return what has been added under the name meanwhile."""
-        return self._now().snapshot()
+        return self.now().recent_percentile99()
 
     def __getitem__(self, name: str) -> Any:
-        return self._now()[name]
+        return self.now()[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._now()
-
-    def _now(self) -> PmfValues:
-        found = self._all.get(self._name)
-        return PmfValues() if found is None else found
+        return name in self.now()
 
 
 class NamedPmfDictStat(NamedStat[NamedPmf]):

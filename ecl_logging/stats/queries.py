@@ -8,14 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.stats.shown import (
-    is_branch,
-    is_too_deep,
-    items_in,
-    number_of,
-    read,
-    text_of,
-)
+from ecl_logging.stats.reading import is_branch, is_too_deep, items_in, value_of
+from ecl_logging.stats.scalars import number_of, text_of
 
 __all__ = ["Query", "parsed", "run_query"]
 
@@ -142,7 +136,7 @@ def _found(
     items = items_in(branch)
     for key, value in items if isinstance(items, list) else ():
         here = (*keys, text_of(key))
-        now = read(value)
+        now = value_of(value)
         if query.finds_name(here) and query.finds_value(now):
             found[key] = now
         elif is_branch(now):

@@ -6,45 +6,70 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ecl_logging.stats.container import StatContainer
+from ecl_logging.stats.scalars import Failed, failed, text_of
 from ecl_logging.stats.values import StatValues
 
-__all__ = ["Failed", "is_collapsed", "items_of", "lookup", "value_of"]
+__all__ = [
+    "MOST_LEVELS",
+    "TOO_DEEP",
+    "Failed",
+    "is_branch",
+    "is_collapsed",
+    "is_too_deep",
+    "items_in",
+    "items_of",
+    "lookup",
+    "value_of",
+]
+
+MOST_LEVELS = 50
+"""How far down anybody reads: what a gauge returns may have the gauge in it."""
+
+TOO_DEEP = "..."
+"""What is shown in place of a branch that is in itself, or too many levels down."""
 
 _ATTEMPTS = 100
-
-
-class Failed(str):
-    """What is shown in place of a gauge that has raised, such as `<ZeroDivisionError: ...>`."""
-
-    __slots__ = ()
 
 
 def value_of(value: Any) -> Any:
     """Return a value as it is now: what a gauge returns; everything else as it is.
 
-    A Mapping is a branch; all else is shown as one value. Never raises an Exception.
+    A Mapping is a branch; all else is shown as one value. What a gauge returns is not called
+    again. Never raises an Exception: what does is `Failed`.
     """
     try:
-        return value() if callable(value) and not isinstance(value, Mapping) else value
+        now = value() if callable(value) and not isinstance(value, Mapping) else value
+        return now if isinstance(now, Mapping) or not callable(now) else text_of(now)
     except Exception as error:  # noqa: BLE001 - whatever the program's function raises
-        return Failed(f"<{_told(error)}>")
+        return failed(error)
 
 
-def _told(error: Exception) -> str:
+def is_branch(value: Any) -> bool:
+    """Whether there may be something below what `value_of` has returned."""
+    return isinstance(value, Mapping)
+
+
+def is_too_deep(branch: Any, above: tuple[int, ...]) -> bool:
+    """Whether a branch is one of those above it, given by their `id`, or has too many of them."""
+    return id(branch) in above or len(above) >= MOST_LEVELS
+
+
+def items_in(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]] | Failed:
+    """Return what is in a branch at this moment, or what is to be shown where it fails."""
     try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - even its text may raise
-        return type(error).__name__
+        return items_of(branch)
+    except Exception as error:  # noqa: BLE001
+        return failed(error)
 
 
 def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     """Return what is in a branch at this moment, in its order; gauges are not called yet.
 
-    Raises what a Mapping of the program's own raises; dictionaries raise nothing.
+    Raises what a Mapping with `items` of its own raises; dictionaries raise nothing.
     """
     if isinstance(branch, StatValues):
         return list(branch.snapshot().items())
-    if isinstance(branch, dict):
+    if isinstance(branch, dict) and type(branch).items is dict.items:
         return list(_copied(branch).items())
     return list(branch.items())
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from ecl_logging.deadlines import Deadline
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
-from ecl_logging.stats.branches import branch_of, read_intervals
 from ecl_logging.stats.container import StatContainer
+from ecl_logging.stats.group_branches import branch_of, read_intervals
 from ecl_logging.stats.kept_readings import KeptReadings
 from ecl_logging.stores.protocols import Definition, Store
 from ecl_logging.tools.command import Context

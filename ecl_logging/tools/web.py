@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ecl_logging.errors import ConfigError, StoreError
+from ecl_logging.extras import missing_one
 from ecl_logging.tools.command import (
     Context,
     Parser,
@@ -129,9 +130,7 @@ def _run(arguments: argparse.Namespace) -> int:
             say(_NAME, f"listening on http://{listening.shown}/")
             serve(application, listening.sockets)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in {"flask", "prometheus_client", "waitress"}:
-            raise
+        missing = missing_one(error, ["flask", "prometheus_client", "waitress"])
         raise ConfigError(f"needs {missing}: pip install 'ecl-logging[prometheus,web]'") from None
     return 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecl_logging.extras import missing_one
 from ecl_logging.lazy_names import loader_of
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ def _load(name: str) -> object:
     try:
         return _loaded(name)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _NEEDED:
-            raise
+        missing = missing_one(error, _NEEDED)
         raise ModuleNotFoundError(
             f"ecl_logging.web needs {missing}: pip install 'ecl-logging[web]'", name=error.name
         ) from None

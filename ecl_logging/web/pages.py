@@ -14,10 +14,11 @@ from werkzeug.routing import PathConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from ecl_logging.errors import ConfigError, EclError
+from ecl_logging.extras import missing_one
 from ecl_logging.stats import formats
 from ecl_logging.stats.objects import get_stats
+from ecl_logging.web.answers import Site, answer_about, failure, line
 from ecl_logging.web.gate import gated, may_be_called_so
-from ecl_logging.web.page_of import Site, failure, page_of, plain
 from ecl_logging.web.policy import with_policy
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Unavailable", "create_app"]
 
 _HINT = "where it is to be, give its name to create_app(hosts=[...])"
-_METRICS_MISSING = "needs prometheus_client: pip install 'ecl-logging[prometheus]'"
 
 
 class Unavailable(EclError):  # noqa: N818 - a state, told as such
@@ -68,8 +68,8 @@ def create_app(
         _add_rule(app, "/", lambda: _leads_to(prefix))
         _add_rule(app, "/favicon.ico", lambda: Response(status=204))
         _add_rule(app, "/metrics", _metrics(stats, collectors))
-    app.register_error_handler(404, lambda _: plain(404, "there is no such page"))
-    app.register_error_handler(Unavailable, lambda error: plain(503, str(error)))
+    app.register_error_handler(404, lambda _: line(404, "there is no such page"))
+    app.register_error_handler(Unavailable, lambda error: line(503, str(error)))
     app.register_error_handler(Exception, failure)
     may_be_called = may_be_called_so(hosts, on_loopback="*" not in hosts)
     if "*" in hosts:
@@ -108,7 +108,7 @@ def _add_tree(
 
     def show(**_: str) -> Response:
         site = Site(server_name, _root() + prefix)
-        return page_of(stats(), _path_below(prefix), request.args, site)
+        return answer_about(stats(), _path_below(prefix), request.args, site)
 
     _add_rule(app, prefix, show)
     _add_rule(app, f"{prefix}<any_path:path>", show)
@@ -148,8 +148,7 @@ def _metrics(
         from ecl_logging.exporters.stats_collector import StatsCollector
         from ecl_logging.web.metrics import metrics_page
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "prometheus_client":
-            raise
-        return lambda: plain(501, _METRICS_MISSING)
+        missing = missing_one(error, ["prometheus_client"])
+        return lambda: line(501, f"needs {missing}: pip install 'ecl-logging[prometheus]'")
     page = metrics_page([StatsCollector(stats)] if collectors is None else collectors)
     return lambda: BaseResponse.from_app(page, request.environ)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecl_logging.stats.shown import is_branch, items_in, read, text_of
+from ecl_logging.stats.reading import is_branch, items_in, value_of
+from ecl_logging.stats.scalars import text_of
 
 __all__ = ["found_at"]
 
@@ -30,6 +31,6 @@ def _ways(found: Any, rest: str, names: tuple[str, ...]) -> Iterator[tuple[tuple
         for key, value in items if isinstance(items, list) else ():
             name = text_of(key)
             if rest in {name, f"{name}/"}:
-                yield (*names, name), read(value)
+                yield (*names, name), value_of(value)
             elif rest.startswith(f"{name}/"):
-                yield from _ways(read(value), rest[len(name) + 1 :], (*names, name))
+                yield from _ways(value_of(value), rest[len(name) + 1 :], (*names, name))

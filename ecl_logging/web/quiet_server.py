@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from socket import socket
@@ -16,7 +15,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 from waitress.trigger import trigger
 
-from ecl_logging.weak_sets import WeakRefs
+from ecl_logging.lifetime import watch_forks
 from ecl_logging.web.server import LIMITS, LOOK_AGAIN
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class QuietServer:
         for listener in self._listeners:
             listener.channel_class = _Channel
             listener.accept = _patient(listener.accept)
-        _servers.add(self)
+        watch_forks(self)
 
     @property
     def is_over(self) -> bool:
@@ -100,10 +99,10 @@ class QuietServer:
             time.sleep(_PAUSE)
         wasyncore.close_all(self._open, ignore_all=True)
 
-    def abandon(self) -> None:
+    def after_fork(self) -> None:
         """Let go of all sockets, which are those of the parent and go on there.
 
-        Takes no lock, for threads that are gone may hold it.
+        Called in the child. Takes no lock, for threads that are gone may hold it.
         """
         self._is_stopping = True
         for one in [*self._bells, *self._listeners, *self._open.values()]:
@@ -129,15 +128,3 @@ def _patient(accept: Callable[[], object]) -> Callable[[], object]:
             raise
 
     return accept_or_pause
-
-
-_servers: WeakRefs[QuietServer] = WeakRefs()
-
-
-def _in_forked_child() -> None:
-    for server in _servers.alive():
-        server.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_forked_child)

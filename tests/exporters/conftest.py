@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from ecl_logging.exporters.graphite import GraphitePusher
 from ecl_logging.exporters.graphite.connection import Target
 from ecl_logging.exporters.graphite.delivery import Delivery
 from ecl_logging.exporters.graphite.paths import PathRules
@@ -26,6 +28,26 @@ GROUP = Definition("requests", (TEN,), events=frozenset({"req1"}), history=30)
 def graphite() -> Iterator[Listener]:
     with listener() as listening:
         yield listening
+
+
+@pytest.fixture
+def make_pusher(graphite: Listener) -> Iterator[Callable[..., GraphitePusher]]:
+    made: list[GraphitePusher] = []
+
+    def make_pusher(prefix: str | None = "shop", **options: Any) -> GraphitePusher:
+        pusher = GraphitePusher("127.0.0.1", graphite.port, prefix, **options)
+        pusher.allow("*")
+        made.append(pusher)
+        return pusher
+
+    yield make_pusher
+    for pusher in made:
+        pusher.close(0.0)
+
+
+@pytest.fixture
+def pusher(make_pusher: Callable[..., GraphitePusher]) -> GraphitePusher:
+    return make_pusher()
 
 
 class Pushing:

@@ -18,6 +18,8 @@ from tests.faults.programs import Programs, assert_silent
 from tests.graphite_listeners import Listener
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("empty_tree")
+
 START = """
 import os, stat, sys, time
 from ecl_logging import stats
@@ -29,13 +31,6 @@ def is_socket(number):
         return False
 COUNTED = stats.collection("/web", stats.IntStat("hits"), stats.Stat("process", os.getpid))
 """
-
-
-@pytest.fixture(autouse=True)
-def tree() -> Iterator[None]:
-    stats.reset()
-    yield
-    stats.reset()
 
 
 @pytest.fixture

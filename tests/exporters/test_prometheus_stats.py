@@ -16,12 +16,7 @@ from ecl_logging.exporters.prometheus import StatsCollector
 from tests.exporters.exporting import named, parse_openmetrics, parse_text, samples_of
 from tests.faulty_stores import FlakyStore
 
-
-@pytest.fixture(autouse=True)
-def _empty_tree() -> Iterator[None]:
-    stats.reset()
-    yield
-    stats.reset()
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("empty_tree")]
 
 
 def scrape(collector: StatsCollector) -> dict[str, float]:

@@ -236,13 +236,6 @@ def value_at(path: str) -> Any:
     return lookup(stats.get_stats(), path.strip("/").split("/"))
 
 
-@pytest.fixture
-def empty_tree() -> Iterator[None]:
-    stats.reset()
-    yield
-    stats.reset()
-
-
 def asked(port: int, path: str) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
         return str(answer.read(), "utf-8")

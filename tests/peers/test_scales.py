@@ -9,12 +9,10 @@ import importlib.metadata
 import importlib.util
 import sys
 import unittest
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ecl_logging import stats
 from tests.peers.scales_names import modules
 
 pytestmark = pytest.mark.once
@@ -73,13 +71,6 @@ def failures_in(path: Path) -> dict[str, str]:
 
 def named(names: dict[str, str], path: Path) -> set[str]:
     return {name for name in names if name.startswith(f"{path.stem}.")}
-
-
-@pytest.fixture
-def empty_tree() -> Iterator[None]:
-    stats.reset()
-    yield
-    stats.reset()
 
 
 def test_each_file_of_tests_runs_here_or_is_named() -> None:

@@ -7,7 +7,14 @@ import json
 from html.parser import HTMLParser
 from typing import Any
 
+from hypothesis import strategies as st
+
 from ecl_logging.stats import formats
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+SEEN_TEXT = st.text(
+    st.characters(exclude_categories=("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")) | st.just("\n")
+)
 
 
 class Page(HTMLParser):

@@ -28,6 +28,8 @@ from ecl_logging.stats.aggregation import (
     Sum,
 )
 
+pytestmark = pytest.mark.once
+
 TIMER = {"type": "timer", "rate": {"count": 4}, "duration": {"median": 2, "mean": 3}}
 
 

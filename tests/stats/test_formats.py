@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
 import re
-import string
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -17,16 +15,20 @@ from hypothesis import strategies as st
 
 from ecl_logging import stats
 from ecl_logging.stats import formats
-from ecl_logging.stats.shown import read
+from ecl_logging.stats.reading import value_of
 from ecl_logging.stats.values import StatValues
-from tests.stats.showing import Page, header_of, html_of, json_of, json_text_of, page_of
+from tests.stats.showing import (
+    ANY_TEXT,
+    SEEN_TEXT,
+    Page,
+    header_of,
+    html_of,
+    json_of,
+    json_text_of,
+    page_of,
+)
 
 pytestmark = pytest.mark.once
-
-ANY_TEXT = st.text(st.characters(exclude_categories=()))
-SEEN_TEXT = st.text(
-    st.characters(exclude_categories=("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")) | st.just("\n")
-)
 
 
 class Root:
@@ -204,9 +206,9 @@ def test_json_of_a_hostile_tree():
 
 
 def test_what_raises_is_read_as_its_error():
-    assert read(failing) == "<ZeroDivisionError: no time>"
-    assert read(StandIn()) == "<RuntimeError: outside of a request>"
-    assert read(failing_speechless) == "<ValueError>"
+    assert value_of(failing) == "<ZeroDivisionError: no time>"
+    assert value_of(StandIn()) == "<RuntimeError: outside of a request>"
+    assert value_of(failing_speechless) == "<ValueError>"
 
 
 def test_keys_of_one_text_are_all_in_the_json():
@@ -375,33 +377,6 @@ def test_no_character_is_written_that_cannot_be_seen_or_turns_its_neighbours():
     assert len(written) > 1_000_000
 
 
-# --- the header
-
-
-@settings(deadline=None)
-@given(SEEN_TEXT, SEEN_TEXT, SEEN_TEXT)
-def test_the_header_has_texts_as_they_were_put_in(path: str, name: str, query: str):
-    page = Page(header_of(path, name, query))
-    where = "/" if path in ("", "/") else path
-    title = f"{name} - Status" if where == "/" else f"{name} - Status: {path}"
-    assert page.of_tag("title") == [title]
-    assert page.of_tag("h1") == [name]
-    assert page.of_class("path") == [where]
-    assert page.attributes[page.tags.index("input")]["value"] == query
-
-
-@given(ANY_TEXT)
-def test_any_text_may_stand_in_the_header(text: str):
-    page = Page(header_of(text, text, text))
-    assert page.tags == Page(header_of("/", "name")).tags
-
-
-def test_the_style_stands_in_the_page_to_the_letter():
-    page = Page(header_of("/", "name"))
-    assert page.of_tag("style") == [formats.STYLE]
-    assert f"<style>{formats.STYLE}</style>" in header_of("/", "name")
-
-
 def test_a_page_has_no_script_and_no_style_of_elements():
     family = Family()
     page = Page(header_of("/x", "name", "q") + html_of() + html_of(stat_dict=HOSTILE))
@@ -412,24 +387,3 @@ def test_a_page_has_no_script_and_no_style_of_elements():
     }
     assert "script" not in page.tags
     assert family.here.count == 1
-
-
-def test_the_filter_is_a_labelled_field_of_a_form_that_asks_the_same_page():
-    page = Page(header_of("/", "name", "errors > 5"))
-    assert page.attributes[page.tags.index("form")] == {"method": "get"}
-    field = page.attributes[page.tags.index("input")]
-    assert (field["name"], field["value"]) == ("query", "errors > 5")
-    assert page.attributes[page.tags.index("label")]["for"] == field["id"]
-
-
-def test_elements_that_have_a_class_have_one_of_the_style():
-    page = Page(header_of("/", "name") + html_of(stat_dict={"a": 1, "b": "x", "c": {}}))
-    classes = {attributes["class"] for attributes in page.attributes if "class" in attributes}
-    assert classes == {"path", "key", "number", "text", "none"}
-    for name in classes:
-        assert f".{name}" in formats.STYLE
-
-
-def test_the_style_is_plain_text():
-    assert set(formats.STYLE) <= set(string.printable) - set("<&\r\x0b\x0c")
-    assert json.loads(json.dumps(formats.STYLE)) == formats.STYLE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import threading
 from typing import Any
 
 import pytest
@@ -13,25 +12,18 @@ from ecl_logging import stats
 from ecl_logging.stats import MeterDictStat, MeterStat
 from ecl_logging.stats.meters import MeterValues
 from ecl_logging.stats.reading import lookup
-from ecl_logging.stats.tree import tree
-from tests.interruptions import handled_at
-from tests.stores.programs import fork, run_python, status_of
+from tests.conftest import Clock
 
-
-class Time:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> Clock:
+    return Clock(1000.0)
 
 
 @pytest.fixture
-def meter(clock: Time) -> MeterValues:
+def meter(clock: Clock) -> MeterValues:
     return MeterValues(clock)
 
 
@@ -180,83 +172,3 @@ def test_a_meter_leaves_the_tree_with_its_object():
 
     assert not stats.get_stats()
     assert kept[0]["count"] == 1
-
-
-# --- threads, signal handlers, forks
-
-
-def test_threads_lose_nothing(web):
-    def run() -> None:
-        for number in range(10_000):
-            web.hits.mark()
-            web.by_path[number % 3].mark()
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert web.hits["count"] == 80_000
-    assert sum(of["count"] for of in web.by_path.values()) == 80_000
-
-
-@pytest.mark.parametrize("seconds", [1, 5, 700])
-def test_a_signal_handler_may_mark_at_any_moment(clock, seconds):
-    moment, has_more = 0, True
-    while has_more:
-        moment += 1
-        meter = MeterValues(clock)
-        meter.mark(10)
-        clock.now += seconds
-        expected = 2 * math.exp(-(seconds - 5) / 60) if seconds >= 5 else 0
-
-        has_more = handled_at(moment, meter.mark, meter.mark)
-
-        assert meter["count"] == (12 if has_more else 11)
-        assert meter["m1"] == pytest.approx(expected)
-        clock.now += 5
-        came = (2 if has_more else 1) + (0 if seconds >= 5 else 10)
-        if seconds < 5:
-            assert meter["m1"] == came / 5
-        else:
-            left = math.exp(-5 / 60)
-            assert meter["m1"] == pytest.approx(came / 5 * (1 - left) + expected * left)
-    assert moment > 1
-
-
-def test_a_child_marks_though_another_thread_held_the_lock_at_the_fork(web):
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with tree.lock:
-            held.set()
-            done.wait(10)
-
-    def mark_in_child() -> None:
-        web.hits.mark()
-        assert web.hits["count"] == 2
-
-    web.hits.mark()
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(10)
-    try:
-        assert status_of(fork(mark_in_child)) == 0
-    finally:
-        done.set()
-        thread.join()
-    assert web.hits["count"] == 1
-
-
-def test_no_thread_is_started():
-    ended = run_python(
-        "import _thread\n"
-        "from ecl_logging import stats\n"
-        "web = stats.collection('/', stats.MeterStat('hits'), stats.PmfStat('latency'),\n"
-        "    stats.StateTimeStat('state'))\n"
-        "web.hits.mark()\n"
-        "print(web.hits['count'], _thread._count())"
-    )
-
-    assert (ended.stdout, ended.stderr) == ("1 0\n", "")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,61 +11,10 @@ import pytest
 from ecl_logging import ConfigError, DummyEventGroup, EventCountLogger, stats
 from ecl_logging.intervals import Interval
 from ecl_logging.stats import kept_readings
-from ecl_logging.stats.reading import Failed, is_collapsed, items_of, lookup, value_of
-from ecl_logging.stats.tree import is_mounted, parts_of
-from ecl_logging.stores.memory import MemoryStore
-from tests.clocks import count_by
-from tests.conftest import Clock
-from tests.faulty_stores import FlakyStore
-from tests.stores.programs import fork, status_of
+from ecl_logging.stats.reading import Failed, is_collapsed, lookup, value_of
+from tests.stats.mounting import GROUPS, shown
 
-KEYS: dict[str, Any] = {"events": ["req1", "req2"], "intervals": ["5s", "1m"], "measures": []}
-GROUPS = {name: dict(KEYS) for name in ("requests", "errors", "jobs")}
-
-
-class CountingStore(FlakyStore):
-    """Notes the steps that are asked of it."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store)
-        self.steps: list[str] = []
-
-    def _reach(self) -> None:
-        self.steps.append("step")
-        super()._reach()
-
-
-@pytest.fixture
-def store(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> CountingStore:
-    count_by(clock, monkeypatch)
-    return CountingStore(MemoryStore(clock=clock))
-
-
-@pytest.fixture
-def ecl(store: CountingStore) -> Iterator[EventCountLogger]:
-    with EventCountLogger(GROUPS, store=store) as ecl:
-        yield ecl
-
-
-@pytest.fixture
-def moments(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock by which readings are kept."""
-    moments = Clock(100.0)
-    monkeypatch.setattr(kept_readings, "time", SimpleNamespace(monotonic=moments))
-    return moments
-
-
-def shown(path: str) -> Any:
-    """What a page shows at a path and below."""
-    return opened(lookup(stats.get_stats(), parts_of(path)))
-
-
-def opened(value: Any) -> Any:
-    value = value_of(value)
-    if isinstance(value, Mapping):
-        return {key: opened(below) for key, below in items_of(value)}
-    return value
-
+pytestmark = pytest.mark.once
 
 # --- what is shown
 
@@ -254,21 +200,6 @@ def test_others_do_not_wait_longer_than_a_step_for_a_reading(ecl, store, monkeyp
     del store.inner.definition
 
 
-def test_a_signal_handler_that_looks_amid_a_reading_does_not_wait(ecl, store, moments):
-    stats.mount("/requests", ecl["requests"])
-    definition, seen = store.inner.definition, []
-
-    def interrupted(group: str, **options: Any) -> Any:
-        seen.append(shown("/requests/5s"))
-        return definition(group, **options)
-
-    store.inner.definition = interrupted
-
-    assert shown("/requests/5s/last") == {"req1": 0, "req2": 0}
-    assert seen == ["<StoreUnavailable: the store is just being read>"]
-    del store.inner.definition
-
-
 # --- what can be mounted, and where
 
 
@@ -331,86 +262,3 @@ def test_a_place_that_a_dead_object_has_left_is_free(ecl):
     stats.mount("/web/hits", ecl["requests"])
 
     assert list(shown("/web/hits")) == ["5s", "1m"]
-
-
-# --- how it comes and goes
-
-
-def test_a_group_stays_until_it_is_unmounted_and_is_let_go_of_then(store):
-    ecl = EventCountLogger(GROUPS, store=store)
-    group = weakref.ref(ecl["requests"])
-    stats.mount("/events/requests", ecl["requests"])
-    ecl.close()
-    del ecl
-    gc.collect()
-    assert shown("/events/requests/5s/last") == {"req1": 0, "req2": 0}
-
-    assert stats.unmount("/events/requests")
-
-    assert shown("/") == {}
-    gc.collect()
-    assert group() is None
-    assert not stats.unmount("/events/requests")
-
-
-def test_reset_takes_groups_out(ecl):
-    stats.mount("/events/requests", ecl["requests"])
-
-    stats.reset()
-
-    assert shown("/") == {}
-    stats.mount("/events/requests", ecl["requests"])
-    assert list(shown("/events/requests")) == ["5s", "1m"]
-
-
-def test_what_is_not_mounted_stays_where_it_is(ecl):
-    web = stats.collection("/web/handler", stats.IntStat("hits", 1))
-    stats.mount("/web/events", ecl["requests"])
-
-    for path in ("/", "/web", "/web/handler", "/web/handler/hits", "/web/events/5s", "/none"):
-        assert not stats.unmount(path)
-    assert is_mounted(lookup(stats.get_stats(), ["web", "events"]))
-    assert stats.unmount("web/events")
-    assert shown("/") == {"web": {"handler": {"hits": web.hits}}}
-
-
-def test_a_forked_child_reads_even_where_the_parent_was_just_reading(ecl, store, moments):
-    stats.mount("/requests", ecl["requests"])
-    definition: Callable[..., Any] = store.inner.definition
-    children: list[int] = []
-
-    def forking(group: str, **options: Any) -> Any:
-        store.inner.definition = definition  # for the child, which reads, too
-        children.append(fork(lambda: look_in_child(moments)))
-        return definition(group, **options)
-
-    store.inner.definition = forking
-
-    shown("/requests")
-
-    assert status_of(children[0]) == 0
-    del store.inner.definition
-
-
-def test_a_forked_child_counts_and_reads_by_connections_of_its_own(tmp_path, moments):
-    keys = {"requests": {"events": ["req1"], "intervals": ["366d"]}}
-    with EventCountLogger(keys, store=f"sqlite:///{tmp_path}/counts.db") as ecl:
-        stats.mount("/requests", ecl["requests"])
-        ecl["requests"].log("req1")
-        ecl.flush()
-        assert shown("/requests/366d/current") == {"req1": 1}
-
-        def count_and_look() -> None:
-            ecl["requests"].log("req1")
-            ecl.flush()
-            moments.now += 10
-            assert shown("/requests/366d/current") == {"req1": 2}
-
-        assert status_of(fork(count_and_look)) == 0
-        moments.now += 10
-        assert shown("/requests/366d/current") == {"req1": 2}
-
-
-def look_in_child(moments: Clock) -> None:
-    moments.now += 10
-    assert shown("/requests/5s/last") == {"req1": 0, "req2": 0}

@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import statistics
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,26 +18,18 @@ from ecl_logging.stats import NamedPmfDictStat, PmfStat
 from ecl_logging.stats.pmf import PmfValues
 from ecl_logging.stats.reading import lookup
 from ecl_logging.stats.samples import UniformSample
-from ecl_logging.stats.tree import tree
-from tests.interruptions import handled_at, interrupted_at
-from tests.stores.programs import fork, status_of
+from tests.conftest import Clock
+
+pytestmark = pytest.mark.once
 
 NAMES = ["count", "min", "max", "mean", "stddev"]
 PERCENTILES = ["median", "75percentile", "95percentile", "98percentile", "99percentile"]
 ALL = [*NAMES, *PERCENTILES, "999percentile"]
 
 
-class Time:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    clock = Time()
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(1000.0)
     both = SimpleNamespace(perf_counter=clock, monotonic=clock)
     monkeypatch.setattr("ecl_logging.stats.pmf.time", both)
     return clock
@@ -181,7 +172,7 @@ def test_a_section_that_is_discarded_does_not_count_but_the_next_one(web, clock,
     assert not caplog.records
 
 
-def section(web: Any, clock: Time, seconds: float) -> None:
+def section(web: Any, clock: Clock, seconds: float) -> None:
     with web.latency.time() as timer:
         timer.warn99(logging.getLogger("slow"), "%s took long", "sale")
         clock.now += seconds
@@ -343,102 +334,3 @@ def test_a_name_can_be_taken_out(web):
     assert not shown()["by_path"]
     web.by_path["/a"] = 2
     assert web.by_path["/a"]["count"] == 1
-
-
-# --- threads, signal handlers, forks
-
-
-def in_eight_threads(work: Any) -> None:
-    at_once = threading.Barrier(8)
-
-    def run() -> None:
-        at_once.wait()
-        for number in range(10_000):
-            work(number)
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def test_threads_lose_nothing(web):
-    def add(number: int) -> None:
-        web.latency = number
-        web.by_path[number % 3] = number
-
-    in_eight_threads(add)
-
-    assert (web.latency["count"], web.latency["max"]) == (80_000, 9_999)
-    assert sum(of["count"] for of in web.by_path.values()) == 80_000
-
-
-def test_a_name_that_threads_write_to_at_once_begins_once():
-    for number in range(20):
-        named = stats.collection(f"/named/{number}", NamedPmfDictStat("by_path"))
-        unwritten = [named.by_path["/"] for _ in range(4)]
-        threads = [threading.Thread(target=one.add_value, args=(1,)) for one in unwritten]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert named.by_path["/"]["count"] == 4
-
-
-def test_a_signal_handler_may_add_at_any_moment():
-    moment, has_more = 0, True
-    while has_more:
-        moment += 1
-        web = stats.collection(f"/web/{moment}", NamedPmfDictStat("by_path"))
-
-        def add(value: float, web: Any = web) -> None:
-            web.by_path["/"] = value
-            with web.by_path["/"].time():
-                pass
-
-        has_more = handled_at(moment, lambda add=add: add(1), lambda add=add: add(2))
-        assert web.by_path["/"]["count"] == (4 if has_more else 2)
-        assert web.by_path["/"]["max"] == (2 if has_more else 1)
-    assert moment > 10
-
-
-def test_a_signal_handler_that_raises_leaves_no_lock_behind():
-    moment, has_more = 0, True
-    while has_more:
-        moment += 1
-        values = PmfValues()
-
-        def work(values: PmfValues = values) -> None:
-            values.add_value(1)
-            values.snapshot()
-
-        has_more = interrupted_at(moment, work)
-        assert not tree.lock._is_owned()
-        assert values["count"] in {0, 1}
-    assert moment > 10
-
-
-def test_a_child_adds_though_another_thread_held_the_lock_at_the_fork(web):
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with tree.lock:
-            held.set()
-            done.wait(10)
-
-    def add_in_child() -> None:
-        web.latency = 3
-        web.by_path["/"] = 1
-        assert web.latency["count"] == 2
-
-    web.latency = 1
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(10)
-    try:
-        assert status_of(fork(add_in_child)) == 0
-    finally:
-        done.set()
-        thread.join()
-    assert web.latency["count"] == 1

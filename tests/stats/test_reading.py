@@ -55,7 +55,9 @@ def test_a_gauge_that_raises_is_shown_as_failed(error, text):
 
 def test_a_value_in_disguise_disturbs_nobody():
     value = Disguised()
-    assert value_of(value) is value
+    shown = value_of(value)
+    assert type(shown) is Failed
+    assert shown == "<RuntimeError: seen through>"
 
 
 def test_the_values_of_a_stat_are_read_like_a_branch():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import random
 import statistics
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,20 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecl_logging.stats.samples import ExponentiallyDecayingReservoir, Sample, UniformSample
-from tests.interruptions import handled_at
+from tests.conftest import Clock
+
+pytestmark = pytest.mark.once
 
 BOTH = pytest.mark.parametrize("make", [ExponentiallyDecayingReservoir, UniformSample])
 
 PARTS = st.floats(0, 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 ORDINARY = st.floats(-1e9, 1e9) | st.integers(-(10**9), 10**9)
-
-
-class Time:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def filled(sample: Sample, values: list[float]) -> Sample:
@@ -166,7 +159,7 @@ def test_what_makes_no_sense_is_refused():
 
 
 def test_what_is_newer_is_likelier_by_its_weight():
-    time = Time()
+    time = Clock(0.0)
     sample = ExponentiallyDecayingReservoir(
         1000, alpha=0.1, clock=time, random=random.Random(20261127).random
     )
@@ -182,7 +175,7 @@ def test_of_one_moment_all_are_equally_likely():
     chance = random.Random(20261127)
     kept = Counter[float]()
     for _ in range(3000):
-        sample = ExponentiallyDecayingReservoir(3, clock=Time(), random=chance.random)
+        sample = ExponentiallyDecayingReservoir(3, clock=Clock(0.0), random=chance.random)
         kept.update(filled(sample, [*range(10)]).samples())
 
     assert [kept[value] for value in range(10)] == pytest.approx([900] * 10, abs=100)
@@ -199,7 +192,7 @@ def test_a_uniform_sample_has_all_equally_likely_the_first_and_the_last_too():
 
 
 def test_what_is_old_is_gone_in_the_end_and_no_time_is_too_long():
-    time = Time()
+    time = Clock(0.0)
     sample = filled(ExponentiallyDecayingReservoir(10, rescale_threshold=60, clock=time), [1] * 10)
     for year in range(1, 100):
         time.now = year * 31_557_600.0
@@ -239,44 +232,3 @@ def test_what_draws_is_called_once_a_value_by_a_uniform_one_only_when_it_is_full
     filled(make(size=5, random=draw), [*range(8)])
 
     assert len(drawn) == expected
-
-
-# --- threads and signal handlers
-
-
-@BOTH
-def test_threads_lose_nothing(make):
-    sample = make(size=50)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [
-            threading.Thread(target=lambda n=n: [sample.update(n) for _ in range(10_000)])
-            for n in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
-
-    assert (sample.count, len(sample), len(sample.samples())) == (80_000, 50, 50)
-    assert (sample.min, sample.max) == (0, 7)
-
-
-@BOTH
-@pytest.mark.parametrize("held", [0, 3, 4, 5])
-def test_a_signal_handler_that_adds_may_come_at_any_moment(make, held):
-    moment = 0
-    has_more = True
-    while has_more:
-        moment += 1
-        sample = filled(make(size=5), [2.0] * held)
-        has_more = handled_at(moment, lambda s=sample: s.update(3), lambda s=sample: s.update(1.0))
-        added = 2 if has_more else 1
-        assert sample.count == held + added
-        assert len(sample.samples()) == min(5, held + added)
-        assert sample.max == 3
-        assert sample.min == (1.0 if has_more else 2.0 if held else 3)
-    assert moment > 1

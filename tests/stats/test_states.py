@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 from typing import Any
 
 import pytest
@@ -12,25 +11,18 @@ from ecl_logging import stats
 from ecl_logging.stats import StateTimeStat
 from ecl_logging.stats.reading import items_of, lookup
 from ecl_logging.stats.states import StateTimes
-from ecl_logging.stats.tree import tree
-from tests.interruptions import handled_at
-from tests.stores.programs import fork, status_of
+from tests.conftest import Clock
 
-
-class Time:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> Clock:
+    return Clock(1000.0)
 
 
 @pytest.fixture
-def times(clock: Time) -> StateTimes:
+def times(clock: Clock) -> StateTimes:
     return StateTimes(clock)
 
 
@@ -171,72 +163,3 @@ def test_states_leave_the_tree_with_their_object():
 
     assert not stats.get_stats()
     assert kept.state == "waiting"
-
-
-# --- threads, signal handlers, forks
-
-
-def test_threads_lose_no_change_and_no_time(times):
-    def run() -> None:
-        for _ in range(2000):
-            with times.acquire():
-                pass
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert times.state == 0
-    assert set(times) <= {*range(9)}
-
-
-def test_a_signal_handler_may_change_the_state_at_any_moment(clock):
-    def tick_and_read() -> float:
-        clock.now += 1
-        return clock.now
-
-    def handle(times: StateTimes) -> None:
-        with times.acquire():
-            clock.now += 10
-
-    moment, has_more = 0, True
-    while has_more:
-        moment += 1
-        times = StateTimes(tick_and_read)
-        times.change(0)
-        began = clock.now
-
-        def work(times: StateTimes = times) -> None:
-            with times.acquire():
-                pass
-
-        has_more = handled_at(moment, work, lambda times=times: handle(times))
-        assert times.state == 0
-        assert sum(times.snapshot().values()) == clock.now - began
-    assert moment > 5
-
-
-def test_a_child_changes_states_though_another_thread_held_the_lock_at_the_fork(times):
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with tree.lock:
-            held.set()
-            done.wait(10)
-
-    def change_in_child() -> None:
-        times.change("child")
-        assert list(times) == ["parent", "child"]
-
-    times.change("parent")
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(10)
-    try:
-        assert status_of(fork(change_in_child)) == 0
-    finally:
-        done.set()
-        thread.join()
-    assert list(times) == ["parent"]

@@ -11,9 +11,8 @@ import pytest
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.measures import counted, sum_cells
 from ecl_logging.stats import kept_readings
-from ecl_logging.stats.plain import plain
-from ecl_logging.stats.reading import is_collapsed, lookup
-from ecl_logging.stats.shown import read
+from ecl_logging.stats.json_values import json_value
+from ecl_logging.stats.reading import is_collapsed, lookup, value_of
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Store
 from ecl_logging.tools import group_tree
@@ -22,6 +21,8 @@ from ecl_logging.tools.group_tree import GroupTree
 from tests.conftest import Clock
 from tests.faulty_stores import FlakyStore
 from tests.tools.conftest import Commanded
+
+pytestmark = pytest.mark.once
 
 
 class CountingStore(FlakyStore):
@@ -56,7 +57,7 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def shown(tree: Mapping[str, Any]) -> Any:
     """What JSON has of it."""
-    return plain(tree, is_shown=lambda value: not is_collapsed(value))
+    return json_value(tree, is_shown=lambda value: not is_collapsed(value))
 
 
 def test_the_tree_has_the_groups_and_intervals_of_the_store(commanded, context, moments):
@@ -139,7 +140,7 @@ def test_a_history_has_the_finished_buckets_by_their_starts_oldest_first(
     assert len(times) == 60
     assert times == sorted(times)
     assert times[-3:] == [f"2026-11-22T12:01:{second:02}Z" for second in (0, 5, 10)]
-    assert [read(history[time]) for time in times[-3:]] == [
+    assert [value_of(history[time]) for time in times[-3:]] == [
         {"req1": 3, "req2": 0},
         {"req1": 0, "req2": 0},
         {"req1": 0, "req2": 0},
@@ -148,7 +149,7 @@ def test_a_history_has_the_finished_buckets_by_their_starts_oldest_first(
 
 def test_a_history_is_read_when_it_is_opened_and_all_of_it_at_once(context, store, moments):
     tree = GroupTree(context)()
-    assert read(tree["requests"]["5s"])["last"] == {"req1": 0, "req2": 0}
+    assert value_of(tree["requests"]["5s"])["last"] == {"req1": 0, "req2": 0}
     steps = store.steps
 
     history = lookup(tree, ["requests", "5s", "history"])
@@ -227,6 +228,6 @@ def test_a_group_whose_buckets_cannot_be_read_spoils_no_other(context, store, mo
     monkeypatch.setattr(store.inner, "read", spoilt)
     tree = GroupTree(context)()
 
-    assert read(tree["errors"]["1h"]) == "<StoreError: something else is in their place>"
-    assert read(tree["requests"]["5s"])["last"] == {"req1": 0, "req2": 0}
+    assert value_of(tree["errors"]["1h"]) == "<StoreError: something else is in their place>"
+    assert value_of(tree["requests"]["5s"])["last"] == {"req1": 0, "req2": 0}
     monkeypatch.undo()

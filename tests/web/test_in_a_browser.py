@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.waiting import wait_until
+from tests.web.served import NAMES, WAYS
+
+pytest.importorskip("selenium", reason="what is tested on one Python only is not installed")
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-
-from tests.waiting import wait_until
-from tests.web.served import NAMES, WAYS
 
 pytestmark = pytest.mark.once
 

@@ -32,13 +32,6 @@ pytestmark = pytest.mark.once
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def empty_tree() -> Iterator[None]:
-    stats.reset()
-    yield
-    stats.reset()
-
-
 # --- what is found
 
 

@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecl_logging.exporters.graphite.telling import shown_error
 from ecl_logging.exporters.graphite.tree_rules import Place, TreeRules
 from ecl_logging.exporters.safe_names import NameRule, safe_names
-from ecl_logging.stats.reading import Failed, items_of, value_of
+from ecl_logging.stats.reading import MOST_LEVELS, Failed, items_of, value_of
+from ecl_logging.stats.scalars import error_text
 from ecl_logging.stats.tree import is_mounted
 
 __all__ = ["Found", "TreePoints", "safe_path"]
 
 _LONGEST_NAME = 200  # characters: a name is that of a file or a folder at carbon
 _LONGEST_PATH = 2000
-_DEEPEST = 32  # a gauge may return a branch in which it is again,
-_MOST_VALUES = 200_000  # and more than once
+_MOST_VALUES = 200_000  # a branch that a gauge returns may be in itself, more than once
 
 
 class _TreeNames(NameRule):
@@ -71,7 +70,7 @@ class TreePoints:
         try:
             items = _named(items_of(branch))
         except Exception as error:  # noqa: BLE001 - a Mapping of the program's own
-            self._tell(here.path, f"{here.path!r} cannot be read: {shown_error(error)}")
+            self._tell(here.path, f"{here.path!r} cannot be read: {error_text(error)}")
             return
         names = safe_names((text for text, _ in items), _NAMES)
         for text, value in items:
@@ -83,7 +82,7 @@ class TreePoints:
             try:
                 self._add_value(found, value, place, f"{shown}{names[text]}", depth)
             except Exception as error:  # noqa: BLE001 - a value of the program's own
-                self._tell(place.path, f"{place.path!r} cannot be read: {shown_error(error)}")
+                self._tell(place.path, f"{place.path!r} cannot be read: {error_text(error)}")
 
     def _add_value(self, found: Found, value: Any, place: Place, shown: str, depth: int) -> None:
         found.values += 1
@@ -96,7 +95,7 @@ class TreePoints:
         if isinstance(value, Failed):
             self._tell(place.path, f"{place.path!r} cannot be read: {value}")
         elif isinstance(value, Mapping):
-            if depth < _DEEPEST:
+            if depth < MOST_LEVELS:
                 self._add_branch(found, value, place, f"{shown}.", depth + 1)
             else:
                 self._tell("deep", f"{place.path!r} is too deep, and left out")

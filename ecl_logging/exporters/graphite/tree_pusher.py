@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ecl_logging.errors import ConfigError
 from ecl_logging.exporters.graphite.connection import Target
 from ecl_logging.exporters.graphite.sending import Sending
-from ecl_logging.exporters.graphite.telling import Once
+from ecl_logging.exporters.graphite.told_once import Once
 from ecl_logging.exporters.graphite.tree_points import TreePoints, safe_path
 from ecl_logging.exporters.graphite.tree_rules import TreeRules
 from ecl_logging.stats.objects import get_stats

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ecl_logging.exporters.graphite.telling import shown_error
+from ecl_logging.stats.scalars import error_text
 
 __all__ = ["Place", "PruneRule", "TreeRules", "ValueRule"]
 
@@ -59,7 +59,7 @@ class TreeRules:
                 if matches(place, value):
                     return is_allowed
             except Exception as error:  # noqa: BLE001 - whatever the program's function raises
-                self._tell(id(rule), f"a rule raised at {place.path!r}: {shown_error(error)}")
+                self._tell(id(rule), f"a rule raised at {place.path!r}: {error_text(error)}")
                 return False
         return False
 
@@ -70,7 +70,7 @@ class TreeRules:
                 if matches(place, 0):
                     return True
             except Exception as error:  # noqa: BLE001 - as above
-                self._tell(id(rule), f"a prune rule raised at {place.path!r}: {shown_error(error)}")
+                self._tell(id(rule), f"a prune rule raised at {place.path!r}: {error_text(error)}")
                 return True
         return False
 

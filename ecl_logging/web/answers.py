@@ -15,7 +15,7 @@ from ecl_logging import notices
 from ecl_logging.stats import formats
 from ecl_logging.web.paths import found_at
 
-__all__ = ["Site", "failure", "page_of", "plain"]
+__all__ = ["Site", "answer_about", "failure", "line"]
 
 _FORMATS = ("html", "json", "prettyjson")
 _NONE_FOUND = '<p class="none">nothing matches; names match as a whole, and capitals matter</p>\n'
@@ -54,14 +54,14 @@ class Wanted:
         return self.format == "html"
 
 
-def page_of(
+def answer_about(
     tree: Mapping[Any, Any], path: str, parameters: Mapping[str, str], site: Site
 ) -> Response:
     """Return what is at a path of a tree, as the parameters of a URL want it."""
     try:
         wanted = Wanted.by(path, parameters)
     except ValueError as error:
-        return plain(400, str(error))
+        return line(400, str(error))
     try:
         names, found = found_at(tree, path)
     except LookupError:
@@ -91,7 +91,7 @@ def _refused(
 ) -> Response:
     """Say why below the heading of a page, which has the form; or in a line of text."""
     if not wanted.is_html:
-        return plain(status, reason)
+        return line(status, reason)
     message = f'<p role="alert">{html.escape(reason)}</p>\n'
     return _answer(status, "text/html", _head(wanted, site, names) + message)
 
@@ -105,17 +105,17 @@ def _head(wanted: Wanted, site: Site, names: tuple[str, ...]) -> str:
     return output.getvalue()
 
 
-def plain(status: int, reason: str) -> Response:
+def line(status: int, reason: str) -> Response:
     """Return an answer of one line, in the form that refusals of the gate have."""
-    line = " ".join(reason.split())
-    return _answer(status, "text/plain", f"{status} {HTTPStatus(status).phrase}: {line}\n")
+    text = " ".join(reason.split())
+    return _answer(status, "text/plain", f"{status} {HTTPStatus(status).phrase}: {text}\n")
 
 
 def failure(error: Exception) -> Response:
     """Return an answer that says what kind of error came, and tell the operator all of it."""
     kind = type(error).__name__
     notices.warn(f"a status page could not be made: {kind}: {error}")
-    return plain(500, f"the page could not be made: {kind}")
+    return line(500, f"the page could not be made: {kind}")
 
 
 def _answer(status: int, kind: str, text: str) -> Response:

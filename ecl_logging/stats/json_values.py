@@ -7,44 +7,37 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ecl_logging.stats.shown import (
-    TOO_DEEP,
-    is_branch,
-    is_too_deep,
-    items_in,
-    number_of,
-    read,
-    text_of,
-)
+from ecl_logging.stats.reading import TOO_DEEP, is_branch, is_too_deep, items_in, value_of
+from ecl_logging.stats.scalars import number_of, unicode_text_of
 
-__all__ = ["json_of", "plain"]
+__all__ = ["json_text", "json_value"]
 
 _MOST_BITS = 10_000  # of a number; Python writes none of more than 4300 digits
 
 
-def json_of(value: Any, indent: int | None = None) -> str:
-    """Return what `plain` has returned as JSON, in ASCII."""
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return what `json_value` has returned as JSON, in ASCII."""
     return json.dumps(value, indent=indent, allow_nan=False)
 
 
-def plain(value: Any, *, is_shown: Callable[[Any], bool]) -> Any:
+def json_value(value: Any, *, is_shown: Callable[[Any], bool]) -> Any:
     """Return a value, or a branch and all below, as what JSON has; gauges are called.
 
     A number that JSON has not is None; what is no number, text, list or Mapping is its text, and
     so are keys. Halves of surrogate pairs are escaped, since not every reader takes them.
     `is_shown` decides on each value below.
     """
-    return _plain(read(value), is_shown, ())
+    return _json_value(value_of(value), is_shown, ())
 
 
-def _plain(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
+def _json_value(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
     is_list = isinstance(value, (list, tuple))
     if is_list or is_branch(value):
         if is_too_deep(value, above):
             return TOO_DEEP
         above = (*above, id(value))
         if is_list:
-            return [_plain(read(each), is_shown, above) for each in list(value)]
+            return [_json_value(value_of(each), is_shown, above) for each in list(value)]
         return _object(value, is_shown, above)
     if value is None or isinstance(value, bool):
         return value
@@ -53,18 +46,18 @@ def _plain(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) 
         return number if math.isfinite(number) else None
     if number is not None and number.bit_length() < _MOST_BITS:
         return number
-    return _text(value)
+    return unicode_text_of(value)
 
 
 def _object(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
     items = items_in(value)
     if not isinstance(items, list):
-        return _text(items)
+        return unicode_text_of(items)
     made: dict[str, Any] = {}
     for key, each in items:
-        now = read(each)
+        now = value_of(each)
         if is_shown(now):
-            made[_unused(_text(key), made)] = _plain(now, is_shown, above)
+            made[_unused(unicode_text_of(key), made)] = _json_value(now, is_shown, above)
     return made
 
 
@@ -76,7 +69,3 @@ def _unused(name: str, names: dict[str, Any]) -> str:
         number += 1
         unused = f"{name} ({number})"
     return unused
-
-
-def _text(value: Any) -> str:
-    return text_of(value).encode("utf-8", "backslashreplace").decode("utf-8")

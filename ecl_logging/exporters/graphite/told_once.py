@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Once", "shown_error"]
+__all__ = ["Once"]
 
 _MOST = 100  # things of which something is said
 
@@ -21,11 +21,3 @@ class Once:
         if what not in self._told and len(self._told) < _MOST:
             self._told.add(what)
             self._say(text)
-
-
-def shown_error(error: Exception) -> str:
-    """Return an error's type and text, where it has one that can be had."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - the program's own, whose text may raise
-        return type(error).__name__
