@@ -21,6 +21,7 @@ from ecl_logging.exporters.graphite.line_queue import LineQueue, LineTotals
 from ecl_logging.handlers import CountingHandler
 from tests.faults.programs import Programs, assert_silent
 from tests.graphite_listeners import Listener
+from tests.interruptions import handled_at, interrupted_at
 from tests.waiting import wait_until
 
 AT_ONCE = 2.0  # seconds; what waits for carbon takes longer, on a busy machine, too
@@ -385,6 +386,82 @@ def test_what_is_put_back_keeps_its_order() -> None:
     assert queue.close() == 0
     queue.put([b"7"])
     assert queue.totals() == LineTotals(pushed=7, sent=5, pending=0, dropped=2)
+
+
+def queue_that_is_full() -> LineQueue:
+    queue = LineQueue(3)
+    queue.put([b"1", b"2", b"3"])
+    return queue
+
+
+def test_each_line_is_counted_whenever_a_signal_handler_raises() -> None:
+    for moment in range(1, 1000):
+        queue = queue_that_is_full()
+        was_interrupted = interrupted_at(moment, lambda: queue.put([b"4", b"5"]))  # noqa: B023
+        queue.put([b"6"])
+        known = queue.totals()
+        assert known.pushed == known.sent + known.pending + known.dropped
+        assert (known.pushed in {4, 6}, known.pending) == (True, 3)
+        assert queue.take(9)[-1] == b"6"
+        if not was_interrupted:
+            break
+    assert known.pushed == 6
+    assert moment > 5
+
+
+def test_each_line_is_counted_whenever_a_signal_handler_pushes() -> None:
+    for moment in range(1, 1000):
+        queue = queue_that_is_full()
+        seen: list[LineTotals] = []
+
+        def handler() -> None:
+            queue.put([b"6"])  # noqa: B023
+            seen.append(queue.totals())  # noqa: B023
+
+        was_handled = handled_at(moment, lambda: (queue.put([b"4", b"5"]), queue.close()), handler)  # noqa: B023
+        known = queue.totals()
+        assert known == LineTotals(5 + was_handled, 0, 0, 5 + was_handled)
+        assert all(one.pushed == one.sent + one.pending + one.dropped for one in seen)
+        if not was_handled:
+            break
+    assert moment > 5
+
+
+@pytest.mark.parametrize("gauges", [1, 3])
+def test_gauges_that_push_what_they_are_in_come_to_an_end(
+    make: Callable[..., GraphitePusher], warnings_told: list[str], gauges: int
+) -> None:
+    pusher = make(max_queue=100_000)
+
+    def gauge() -> int:
+        pusher.push()
+        return 1
+
+    counted = stats.collection(
+        "/web", stats.IntStat("hits"), *(stats.Stat(f"g{n}", gauge) for n in range(gauges))
+    )
+    counted.hits += 1
+    with at_once():
+        pusher.push()
+
+    assert pusher.flush()
+    assert assert_adds_up(pusher)["pushed"] < 1000
+    assert warnings_told == ["a gauge pushes what it is in itself; that push is left out"]
+    pusher.push({"afterwards": 1})
+    assert pusher.flush()
+
+
+def test_a_gauge_may_push_something_else(graphite: Listener, pusher: GraphitePusher) -> None:
+    pushed = iter([{"in": 1}] * 100)
+
+    def gauge() -> int:
+        pusher.push(next(pushed))
+        return 2
+
+    for _ in range(100):
+        pusher.push({"gauge": gauge})
+    assert pusher.flush()
+    assert assert_adds_up(pusher)["pushed"] == 200
 
 
 # --- the end
