@@ -84,7 +84,8 @@ class _Tracer:
             last, self._last[frame] = self._last.get(frame), frame.f_lasti
             has_called = frame in self._have_called
             self._have_called.discard(frame)
-            if last in _looks_for_signals(frame.f_code) and not has_called:
+            has_raised = frame.f_lasti in _handles_exceptions(frame.f_code)  # what it called
+            if last in _looks_for_signals(frame.f_code) and not has_called and not has_raised:
                 self._pass()
         return self._go_on
 
@@ -102,4 +103,14 @@ def _looks_for_signals(code: CodeType) -> frozenset[int]:
         instruction.offset
         for instruction in dis.get_instructions(code)
         if instruction.opname in {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
+    )
+
+
+@cache
+def _handles_exceptions(code: CodeType) -> frozenset[int]:
+    """Where a handler of exceptions begins. What has raised is not looked at for signals after."""
+    return frozenset(
+        instruction.offset
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "PUSH_EXC_INFO"
     )

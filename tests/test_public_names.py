@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ecl_logging
-from ecl_logging import filters, handlers, processors, testing
+from ecl_logging import filters, handlers, processors, stats, testing
 
 pytestmark = pytest.mark.once
 
@@ -117,7 +117,7 @@ def test_another_name_is_an_attribute_error():
 
 
 def public_objects() -> Iterator[tuple[str, object]]:
-    for module in (ecl_logging, handlers, filters, processors, testing):
+    for module in (ecl_logging, handlers, filters, processors, stats, testing):
         for name in module.__all__:
             public = getattr(module, name)
             if isinstance(public, str):

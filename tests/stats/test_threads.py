@@ -188,7 +188,8 @@ def assert_free_and_empty() -> None:
 
 
 def moments() -> Iterator[int]:
-    yield from range(1, MANY)
+    """Every third one; the three Pythons try them all between them."""
+    yield from range(1 + sys.version_info.minor % 3, MANY, 3)
     pytest.fail("it never went through")
 
 
