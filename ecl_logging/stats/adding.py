@@ -47,7 +47,8 @@ class NamedValues(dict[Any, _Values], Generic[_Values]):
     """Values for each of several names; assigning to a name adds. Thread safe.
 
     A name appears with the first value that it is given. What is read before is what it would
-    have then, and adds under the name once it is written to.
+    have then, and adds under the name once it is written to. Copies by the module `copy` and
+    pickles are plain dictionaries of such, which count nowhere.
     """
 
     __slots__ = ()
@@ -82,6 +83,13 @@ class NamedValues(dict[Any, _Values], Generic[_Values]):
     def __ior__(self, other: Any) -> Self:  # type: ignore[misc, override]
         self.update(other)
         return self
+
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        """Have copies count nowhere."""
+        return dict, ({name: values.snapshot() for name, values in self.copy().items()},)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return self.__reduce__()
 
 
 class UnwrittenValues(StatValues, Generic[_Values]):

@@ -112,7 +112,8 @@ def _percentiles_by_name(values: list[float]) -> dict[str, float]:
 class Timer:
     """Measures the time that sections of code take, one after the other, by the monotonic clock.
 
-    A section that is left by an exception counts as well, and the exception goes on.
+    Sections that overlap, in threads or tasks or one in the other, have one each: `time()` returns
+    a new one. A section that is left by an exception counts as well, and the exception goes on.
     """
 
     __slots__ = ("_began", "_is_discarded", "_values", "_warning")
