@@ -171,9 +171,9 @@ def test_warnings_are_not_counted_and_come_from_the_thread(
 
 @pytest.mark.parametrize("gauges", [1, 3])
 def test_gauges_that_push_what_they_are_in_come_to_an_end(
-    make: Callable[..., GraphitePusher], warnings_told: list[str], gauges: int
+    make_pusher: Callable[..., GraphitePusher], warnings_told: list[str], gauges: int
 ) -> None:
-    pusher = make(max_queue=100_000)
+    pusher = make_pusher(max_queue=100_000)
 
     def gauge() -> int:
         pusher.push()
