@@ -54,15 +54,26 @@ class StateTimes(StatValues):
         For what is used by several at a time, such as connections of a pool: the states are how
         many are in use. Raises TypeError where the state is no whole number.
         """
-        with tree.lock:
-            self._change(self._number() + 1)
+        inside: list[bool] = []  # something as long as this section counts
         try:
+            with tree.lock:
+                self._change(self._number() + 1)
+                inside += (True,)  # no call is in between, so no signal handler either
             yield
         finally:
-            with tree.lock:
-                # Somebody may have set a state that is no number: the section ends as it would.
-                if isinstance(self._state, int):
-                    self._change(self._state - 1)
+            try:
+                self._leave(inside)
+            finally:
+                if inside:  # a signal handler has raised before
+                    self._leave(inside)
+
+    def _leave(self, inside: list[bool]) -> None:
+        """Be in the number before, where it was acquired."""
+        with tree.lock:
+            # Somebody may have set a state that is no number: the section ends as it would.
+            if inside and isinstance(self._state, int):
+                self._change(self._state - 1)
+            del inside[:]
 
     def _number(self) -> int:
         state = 0 if self._state is None else self._state

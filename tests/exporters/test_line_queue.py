@@ -43,7 +43,7 @@ def test_each_line_is_counted_whenever_a_signal_handler_raises() -> None:
         if not was_interrupted:
             break
     assert known.pushed == 6
-    assert moment > 5
+    assert moment > 2
 
 
 def test_each_line_is_counted_whenever_a_signal_handler_pushes() -> None:
@@ -61,4 +61,4 @@ def test_each_line_is_counted_whenever_a_signal_handler_pushes() -> None:
         assert all(one.pushed == one.sent + one.pending + one.dropped for one in seen)
         if not was_handled:
             break
-    assert moment > 5
+    assert moment > 2

@@ -12,6 +12,7 @@ from ecl_logging.stats import StateTimeStat
 from ecl_logging.stats.reading import items_of, lookup
 from ecl_logging.stats.states import StateTimes
 from tests.conftest import Clock
+from tests.interruptions import interrupted_at
 
 pytestmark = pytest.mark.once
 
@@ -94,6 +95,23 @@ def test_a_section_that_an_exception_leaves_is_over(times, clock):
         leave()
 
     assert (times.state, times.snapshot()) == (0, {0: 1, 1: 2})
+
+
+def test_a_section_is_over_whenever_a_signal_handler_raises(clock):
+    def section() -> None:
+        with times.acquire():
+            clock.now += 1.0
+
+    for moment in range(1, 1000):
+        times = StateTimes(clock)
+        times.change(0)
+        was_interrupted = interrupted_at(moment, section)
+        gc.collect()  # what was interrupted before it was entered
+        assert times.state == 0
+        if not was_interrupted:
+            break
+    assert times.snapshot() == {0: 0.0, 1: 1.0}
+    assert moment > 5
 
 
 def test_only_a_whole_number_can_be_acquired(times, clock):

@@ -80,10 +80,11 @@ class LineQueue:
     def _drop(self) -> int:
         most, dropped = 0 if self._is_closed else self._most, 0
         while self._amount > most:
-            self._amount -= 1
-            self._dropped += 1
-            del self._waiting[0]
-            dropped += 1
+            if self._amount > most:  # anew: a handler can come in before a loop's next turn
+                self._amount -= 1
+                self._dropped += 1
+                del self._waiting[0]
+                dropped += 1
         return dropped
 
     @property
