@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ecl_logging.stats.stat import Stat
+from ecl_logging.stats.stat import TypedStat
 from ecl_logging.stats.tree import tree
 from ecl_logging.stats.values import StatValues
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AddingStat", "NamedStat", "NamedValues", "UnwrittenValues"]
 
+_T = TypeVar("_T")
 _Values = TypeVar("_Values", bound=StatValues)
 
 
-class AddingStat(Stat):
+class AddingStat(TypedStat[_T]):
     """Its value stays the same one, and takes in what is assigned. Nothing sums it up."""
 
     is_shown_unset = True
@@ -26,7 +27,7 @@ class AddingStat(Stat):
         """Make a stat of that name in the tree."""
         super().__init__(name)
 
-    def __set__(self, obj: object, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         held = self.__get__(obj)
         if held is value:
             return
@@ -46,7 +47,8 @@ class NamedValues(dict[Any, _Values], Generic[_Values]):
     """Values for each of several names; assigning to a name adds. Thread safe.
 
     A name appears with the first value that it is given. What is read before is what it would
-    have then, and adds under the name once it is written to.
+    have then, and adds under the name once it is written to. Copies by the module `copy` and
+    pickles are plain dictionaries of such, which count nowhere.
     """
 
     __slots__ = ()
@@ -82,6 +84,13 @@ class NamedValues(dict[Any, _Values], Generic[_Values]):
         self.update(other)
         return self
 
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        """Have copies count nowhere."""
+        return dict, ({name: values.snapshot() for name, values in self.copy().items()},)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return self.__reduce__()
+
 
 class UnwrittenValues(StatValues, Generic[_Values]):
     """What a name has as long as nothing was written to it; then, what was written meanwhile."""
@@ -106,7 +115,7 @@ class UnwrittenValues(StatValues, Generic[_Values]):
         return self.now().snapshot()
 
 
-class NamedStat(AddingStat):
+class NamedStat(AddingStat[_T]):
     """Has values by names; a dictionary that is assigned is added name by name."""
 
     def _add(self, held: Any, value: Any) -> None:

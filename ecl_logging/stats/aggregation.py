@@ -2,7 +2,7 @@
 
 aggregation = Aggregation({
     "web": {
-        "latency": [Average(), Highlight("slowest", lambda a, b: b["max"] > a["max"])],
+        "latency": [Average(), Highlight("slowest", lambda a, b: b > a, DataFormat(["max"]))],
         "by_status": {
             ("ok", re.compile("[1-3]..")): [Sum()],
             ("failed", re.compile("[45]..")): [Sum()],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ecl_logging.stats.stat import AggregationStat, Stat
+from ecl_logging.stats.stat import AggregationStat, Stat, TypedStat
 from ecl_logging.stats.tree import Place, tree
 
 if TYPE_CHECKING:
@@ -141,7 +141,10 @@ class StringDict(StatDict):
     missing = ""
 
 
-class _DictStat(Stat):
+_Dict = TypeVar("_Dict", bound=StatDict)
+
+
+class _DictStat(TypedStat[_Dict]):
     """Its value is a dictionary, which stays the same one: assigning replaces what is in it."""
 
     def __init__(self, name: str) -> None:
@@ -150,7 +153,7 @@ class _DictStat(Stat):
 
     is_shown_unset = True
 
-    def __set__(self, obj: object, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         held = self.__get__(obj)
         if held is not value:
             held.replace(value)
@@ -164,7 +167,7 @@ class _DictStat(Stat):
         return isinstance(stat, AggregationStat) and stat.takes_items
 
 
-class IntDictStat(_DictStat):
+class IntDictStat(_DictStat[IntDict]):
     """Whole numbers by keys, which come as they are counted: `obj.errors["404"] += 1`.
 
     That is for one thread at a time; several do `obj.errors.add("404")`. All else is safe
@@ -180,7 +183,7 @@ class IntDictStat(_DictStat):
         return IntDict(self._aggregator(place), self._auto_delete)
 
 
-class StringDictStat(_DictStat):
+class StringDictStat(_DictStat[StringDict]):
     """Texts by keys: `obj.versions["client"] = "1.2"`. Safe between threads."""
 
     def _first_value(self, place: Place) -> Any:

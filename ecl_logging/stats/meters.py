@@ -7,6 +7,7 @@ thread does that: whoever marks or reads makes up for the five seconds that have
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from math import exp
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["MeterDictStat", "MeterStat", "MeterValues", "NamedMeters"]
 
 _TICK = 5.0
-_LARGE = 2**53  # looked at more closely
+_LARGE = 2**53  # looked at more closely, and counted as floats are
+_MOST = sys.float_info.max
 
 # What is left of an average after a tick, of 1, 5 and 15 minutes.
 _LEFT_1, _LEFT_5, _LEFT_15 = (exp(-_TICK / 60 / minutes) for minutes in (1, 5, 15))
@@ -64,7 +66,7 @@ class MeterValues(StatValues):
         Raises TypeError or ValueError for what is no finite number.
         """
         if type(number) is not int or not -_LARGE < number < _LARGE:
-            number = finite(number)
+            number = float(finite(number))
         now = self._clock()
         with tree.lock:
             if now >= self._next_tick:
@@ -94,6 +96,12 @@ class MeterValues(StatValues):
         if ticks < 1.0:
             return
         self._next_tick += ticks * _TICK
+        # Beyond all floats it is infinite, and what is worked out from that is no number.
+        # Not `min` and `max`, which are called.
+        if self._since_tick > _MOST:  # noqa: PLR1730
+            self._since_tick = _MOST
+        if self._since_tick < -_MOST:  # noqa: PLR1730
+            self._since_tick = -_MOST
         rate = self._since_tick / _TICK
         self._since_tick = 0.0
         if not self._has_ticked:
@@ -106,7 +114,7 @@ class MeterValues(StatValues):
         self._m15 = (rate + (self._m15 - rate) * _LEFT_15) * _LEFT_15**empty
 
 
-class MeterStat(AddingStat):
+class MeterStat(AddingStat[MeterValues]):
     """The rates of something that happens, in the last 1, 5 and 15 minutes: see `MeterValues`.
 
     `stats.hits.mark()` counts one, `stats.hits.mark(3)` or `stats.hits = 3` three. Thread safe.
@@ -145,7 +153,7 @@ class _UnmarkedMeter(UnwrittenValues[MeterValues]):
         self.begin().mark(number)
 
 
-class MeterDictStat(NamedStat):
+class MeterDictStat(NamedStat[NamedMeters]):
     """The rates for each of several names, which appear when they are first marked.
 
     `stats.hits["GET"].mark()` counts one, `stats.hits["GET"] = 3` three. Thread safe.

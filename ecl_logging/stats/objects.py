@@ -70,19 +70,23 @@ def collection(path: object, *stats: Stat) -> Any:
     """Return an object with these stats, at a path or at the root. They are in the tree at once.
 
     Each stat is an attribute of its name. Collections at one path share their values. Thread
-    safe. Raises ConfigError as `init`, where two stats have one name, and for a name that Python
-    gives a meaning to, such as `__init__`.
+    safe. Raises ConfigError as `init`, where two stats have one name, for what is no stat, and for
+    a name that Python gives a meaning to, such as `__init__`. What is assigned to a name that no
+    stat has is an AttributeError.
     """
     if isinstance(path, Stat):
         stats = (path, *stats)
         path = None
     attributes: dict[str, Any] = {}
     for stat in stats:
+        if not isinstance(stat, Stat):
+            raise ConfigError(f"{path}: {stat!r} is no stat; write one such as IntStat('errors')")
         if stat.name in attributes:
             raise ConfigError(f"{path}: two stats are called {stat.name!r}")
         if stat.name == ATTRIBUTE or (stat.name[:2] == stat.name[-2:] == "__"):
             raise ConfigError(f"{path}: {stat.name!r} cannot be an attribute")
         attributes[stat.name] = stat
+    attributes["__slots__"] = ()  # a misspelt name is an error, not an attribute that nobody sees
     made = type("Collection", (_Collection,), attributes)()
     init(made, path)
     for stat in stats:
@@ -124,9 +128,10 @@ def get_stats() -> StatContainer:
 
 
 def set_collapsed(path: object) -> None:
-    """Have pages show a link in place of what is at a path, whenever something is there.
+    """Have pages show a link in place of the branch at a path, whenever there is one.
 
-    Thread safe. Is forgotten by `reset`.
+    JSON of what is above leaves it out; a query finds what is in it. A stat is no branch, also one
+    with keys: it is shown where it is. Thread safe. Is forgotten by `reset`.
     """
     tree.collapse(path)
 

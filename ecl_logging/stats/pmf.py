@@ -112,7 +112,8 @@ def _percentiles_by_name(values: list[float]) -> dict[str, float]:
 class Timer:
     """Measures the time that sections of code take, one after the other, by the monotonic clock.
 
-    A section that is left by an exception counts as well, and the exception goes on.
+    Sections that overlap, in threads or tasks or one in the other, have one each: `time()` returns
+    a new one. A section that is left by an exception counts as well, and the exception goes on.
     """
 
     __slots__ = ("_began", "_is_discarded", "_values", "_warning")
@@ -164,7 +165,7 @@ class Timer:
                 logger.warning(msg, *args, **more)
 
 
-class PmfStat(AddingStat):
+class PmfStat(AddingStat[PmfValues]):
     """The distribution of what is assigned, or of the times of sections: see `PmfValues`.
 
     `stats.latency = 0.25` adds a value, as `stats.latency.add_value(0.25)` does, and
@@ -218,7 +219,7 @@ class _UnwrittenPmf(UnwrittenValues[PmfValues]):
         return name in self.now()
 
 
-class NamedPmfDictStat(NamedStat):
+class NamedPmfDictStat(NamedStat[NamedPmf]):
     """A distribution for each of several names, which appear with their first value.
 
     `stats.latency["GET"] = 0.25` adds a value, as does `stats.latency["GET"].add_value(0.25)`;

@@ -31,6 +31,8 @@ __all__ = [
 
 _SIZE = 1028  # an error of 5 % at most in 99.9 % of cases, for values from a normal distribution
 
+_LARGEST_WHOLE = 10**300  # beyond it the difference of two may be no float
+
 # Not the generator of the module: a program that seeds that one draws what it would without us.
 _draw = chance.Random().random  # noqa: S311 - nothing secret
 
@@ -38,14 +40,15 @@ _draw = chance.Random().random  # noqa: S311 - nothing secret
 def finite(value: Any) -> float:
     """Return a value as a number; raise TypeError for what is none, ValueError if not finite.
 
-    Whole numbers stay whole.
+    Whole numbers stay whole up to 10**300, so that they can be reckoned with as floats are.
     """
     try:
         if not isfinite(value):
             raise ValueError(f"{value!r} cannot be added to a stat: it is not finite")
     except OverflowError:
         raise ValueError("a number that is beyond all floats cannot be added to a stat") from None
-    return value if type(value) is int else float(value)
+    is_whole = type(value) is int and -_LARGEST_WHOLE < value < _LARGEST_WHOLE
+    return value if is_whole else float(value)
 
 
 class Sample(ABC):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeGuard, TypeVar, overload
 
 from ecl_logging.stats.tree import Place, place_of, tree
 
@@ -18,6 +18,7 @@ __all__ = [
     "IntStat",
     "NumberStat",
     "Stat",
+    "TypedStat",
     "stat_called",
     "stats_of",
 ]
@@ -198,7 +199,21 @@ class Stat:
         return isinstance(stat, AggregationStat) and not stat.takes_items
 
 
-class NumberStat(Stat, Generic[_T]):
+class TypedStat(Stat, Generic[_T]):
+    """A stat whose values are all of one type, as type checkers and editors are told."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, obj: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, obj: object, owner: type | None = None) -> _T: ...
+        def __get__(self, obj: object | None, owner: type | None = None) -> Self | _T: ...
+        # Not Any, which mypy would take for the type of the value from there on.
+        def __set__(self, obj: object, value: object) -> None: ...
+
+
+class NumberStat(TypedStat[_T]):
     """A number that is added to."""
 
     def add(self, obj: object, number: Any = 1) -> None:

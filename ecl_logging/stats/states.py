@@ -95,7 +95,7 @@ class StateTimes(StatValues):
             self._since = now
 
 
-class StateTimeStat(AddingStat):
+class StateTimeStat(AddingStat[StateTimes]):
     """The seconds spent in each state of what is in one at a time; assigning changes the state.
 
     Each place in the tree has a state of its own. There is none at first, and no time is counted

@@ -10,7 +10,11 @@ __all__ = ["StatValues"]
 
 
 class StatValues(Mapping[str, Any]):
-    """Named numbers that are worked out when they are read, and so are right at any moment."""
+    """Named numbers that are worked out when they are read, and so are right at any moment.
+
+    Copies and pickles are plain dictionaries with the numbers of that moment: what counts stays
+    in the tree, and its clock means nothing in another process.
+    """
 
     __slots__ = ()
 
@@ -37,3 +41,10 @@ class StatValues(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.snapshot()!r})"
+
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        """Have copies count nowhere."""
+        return dict, (self.snapshot(),)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return self.__reduce__()

@@ -18,6 +18,7 @@ from ecl_logging.web.paths import found_at
 __all__ = ["Site", "answer_about", "failure", "line"]
 
 _FORMATS = ("html", "json", "prettyjson")
+_NONE_FOUND = '<p class="none">nothing matches; names match as a whole, and capitals matter</p>\n'
 
 
 class Site(NamedTuple):
@@ -72,6 +73,8 @@ def answer_about(
             return _refused(wanted, site, names, 400, str(error))
     body = io.StringIO()
     found = _nothing if found is None else found
+    if wanted.is_html and wanted.query is not None and found == {}:
+        return _answer(200, "text/html", _head(wanted, site, names) + _NONE_FOUND)
     if wanted.is_html:
         formats.html_format(body, names, found, prefix=site.links, has_links=True)
         return _answer(200, "text/html", _head(wanted, site, names) + body.getvalue())

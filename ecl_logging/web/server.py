@@ -46,9 +46,9 @@ class Listening:
         try:
             for family, address in _addresses(host, port):
                 self._listen(family, address)
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a port beyond 65535
             self.close()
-            reason = error.strerror or str(error)
+            reason = getattr(error, "strerror", None) or str(error)
             raise EclError(f"cannot listen on {self.shown}: {reason}") from error
 
     def _listen(self, family: int, address: tuple[str, int]) -> None:

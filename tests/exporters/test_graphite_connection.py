@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -46,6 +49,32 @@ def test_what_was_sent_has_been_read_when_it_is_finished(graphite):
     connection.finish()
 
     assert graphite.lines == lines
+
+
+@pytest.fixture
+def talker() -> Iterator[int]:
+    """One that never stops to talk, at a port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk() -> None:
+            with contextlib.suppress(OSError):
+                client, _ = server.accept()
+                with client:
+                    while True:
+                        client.sendall(b"hello\n" * 10_000)
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(10)
+
+
+def test_who_talks_without_end_is_not_listened_to_for_ever(talker):
+    connection = connect("127.0.0.1", talker)
+    assert [connection.is_closed() for _ in range(20)] == [False] * 20
+
+    with pytest.raises(TargetUnavailable, match="talks, and does not close"):
+        connection.finish(seconds=0.1)
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this system has no IPv6")

@@ -169,6 +169,43 @@ def test_warnings_are_not_counted_and_come_from_the_thread(
     assert counting.ecl.telemetry()["counted"] == 1
 
 
+@pytest.mark.parametrize("gauges", [1, 3])
+def test_gauges_that_push_what_they_are_in_come_to_an_end(
+    make_pusher: Callable[..., GraphitePusher], warnings_told: list[str], gauges: int
+) -> None:
+    pusher = make_pusher(max_queue=100_000)
+
+    def gauge() -> int:
+        pusher.push()
+        return 1
+
+    counted = stats.collection(
+        "/web", stats.IntStat("hits"), *(stats.Stat(f"g{n}", gauge) for n in range(gauges))
+    )
+    counted.hits += 1
+    with at_once():
+        pusher.push()
+
+    assert pusher.flush()
+    assert assert_adds_up(pusher)["pushed"] < 1000
+    assert warnings_told == ["a gauge pushes what it is in itself; that push is left out"]
+    pusher.push({"afterwards": 1})
+    assert pusher.flush()
+
+
+def test_a_gauge_may_push_something_else(graphite: Listener, pusher: GraphitePusher) -> None:
+    pushed = iter([{"in": 1}] * 100)
+
+    def gauge() -> int:
+        pusher.push(next(pushed))
+        return 2
+
+    for _ in range(100):
+        pusher.push({"gauge": gauge})
+    assert pusher.flush()
+    assert assert_adds_up(pusher)["pushed"] == 200
+
+
 # --- the end
 
 

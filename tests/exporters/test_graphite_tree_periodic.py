@@ -158,6 +158,28 @@ def test_it_goes_on_though_nobody_holds_it_and_not_where_it_was_never_started(
     wait_until(lambda: len(graphite.lines) > 2)
 
 
+def test_a_gauge_that_never_returns_leaves_time_to_send_what_waits(
+    graphite: Listener, make: Callable[..., GraphitePeriodicPusher]
+) -> None:
+    is_called, may_return = threading.Event(), threading.Event()
+
+    def gauge() -> None:
+        is_called.set()
+        may_return.wait(30)
+
+    held = stats.collection("/web", stats.Stat("stuck", gauge))
+    pusher = make(0.01)
+    assert pusher.start()
+    assert is_called.wait(10)
+    pusher.push({"last": 1})
+    began = time.monotonic()
+    assert pusher.close(2.0)
+    assert time.monotonic() - began < 10
+    assert [path for path, _, _ in graphite.points] == ["shop.last"]
+    may_return.set()
+    del held
+
+
 @pytest.mark.parametrize("period", [0, -1, True, "60", float("inf"), float("nan")])
 def test_a_period_is_a_number_of_seconds(period: Any) -> None:
     with pytest.raises(ConfigError, match=r"^period: "):

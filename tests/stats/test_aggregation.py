@@ -209,6 +209,14 @@ def test_highlight_goes_by_its_format():
     }
 
 
+def test_highlight_passes_over_a_distribution_of_nothing():
+    pick = Highlight("slowest", lambda a, b: b > a, DataFormat(["max"]))
+    assert of_all(pick, {"count": 0}, {"count": 1, "max": 3}, {"count": 0}) == {
+        "source": "s2",
+        "value": 3,
+    }
+
+
 def test_highlight_picks_among_values_that_count_as_false():
     pick = Highlight("least", lambda a, b: b < a)
     assert of_all(pick, 1, 0, 2) == {"source": "s2", "value": 0}

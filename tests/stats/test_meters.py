@@ -91,6 +91,21 @@ def test_it_is_the_same_whether_one_has_looked_meanwhile(clock):
     assert rates(other) == pytest.approx(rates(looked_at), rel=1e-12)
 
 
+@pytest.mark.parametrize("most", [1e308, 10**308, -1e308])
+def test_however_much_it_is_rates_are_numbers(meter, clock, most):
+    for number in (most, most, -most, most, 1.5, most):
+        meter.mark(number)
+    clock.now += 5.0
+    assert all(math.isfinite(rate) for rate in rates(meter))
+    meter.mark(-most)
+    clock.now += 5.0
+    assert all(math.isfinite(rate) for rate in rates(meter))
+    clock.now += 86_400.0
+    meter.mark(10)
+    clock.now += 5.0
+    assert rates(meter)[0] == pytest.approx(2 * (1 - math.exp(-5 / 60)))
+
+
 def test_a_clock_that_goes_back_changes_nothing(meter, clock):
     meter.mark(10)
     clock.now += 5

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecl_logging.stats.samples import ExponentiallyDecayingReservoir, Sample, UniformSample
@@ -146,6 +146,20 @@ def test_other_numbers_become_floats_and_whole_ones_stay_whole(make):
 
     assert sorted(map(type, sample.samples()), key=str) == [float, float, float, int]
     assert sample.mean == 1.625
+
+
+@given(st.lists(st.integers(-(10**308), 10**308) | FLOATS, min_size=1, max_size=5))
+@example([-17 * 10**307, 17 * 10**307])
+def test_whatever_whole_numbers_there_are_all_can_be_told(values):
+    sample = filled(UniformSample(), values)
+
+    assert all(map(math.isfinite, sample.percentiles([0, 0.3, 0.5, 1])))
+    assert math.isfinite(sample.mean)
+    assert sample.min <= sample.mean * (1 + 1e-9) or sample.mean <= 0
+
+
+def test_whole_numbers_of_nanoseconds_are_kept_exactly():
+    assert filled(UniformSample(), [1_795_824_023_123_456_789]).max == 1_795_824_023_123_456_789
 
 
 def test_what_makes_no_sense_is_refused():

@@ -497,6 +497,22 @@ def test_a_collection_has_each_name_once():
         stats.collection("/web", stats.IntStat("errors"), stats.Stat("errors"))
 
 
+def test_a_collection_takes_no_name_that_no_stat_has():
+    held = stats.collection("/web", stats.PmfStat("latency"))
+    held.latency = 0.5
+
+    with pytest.raises(AttributeError, match="latncy"):
+        held.latncy = 0.5
+
+    assert held.latency["count"] == 1
+
+
+@pytest.mark.parametrize("given", ["errors", stats.IntStat, None])
+def test_a_collection_is_of_stats(given):
+    with pytest.raises(ConfigError, match=r"^/web: .* is no stat; write one such as IntStat"):
+        stats.collection("/web", given)
+
+
 @pytest.mark.parametrize("name", ["__init__", "__slots__", "__class__", "_ecl_place"])
 def test_a_collection_has_no_name_that_means_something_to_python(name):
     with pytest.raises(ConfigError, match="cannot be an attribute"):

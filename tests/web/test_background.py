@@ -104,6 +104,11 @@ def test_a_port_that_is_taken_is_an_error() -> None:
     assert str(told.value) == f"cannot listen on 127.0.0.1:{server.port}: Address already in use"
 
 
+def test_a_port_that_there_is_not_is_an_error() -> None:
+    with pytest.raises(EclError, match=r"cannot listen on 127\.0\.0\.1:80000: .*0-65535"):
+        serve_in_background(80000)
+
+
 @pytest.mark.parametrize("refused", ["waitress-0", "ecl-status-pages"])
 def test_where_there_are_no_threads_left_that_is_an_error(
     monkeypatch: pytest.MonkeyPatch, refused: str

@@ -160,6 +160,15 @@ def test_a_query_chooses() -> None:
     assert 'href="?format=prettyjson&amp;query=errors%20%3E%205"' in page
 
 
+def test_a_query_that_finds_nothing_says_how_names_are_compared() -> None:
+    page = ask("/status/?query=Errors")
+
+    assert page.status_code == 200
+    assert '<p class="none">nothing matches; names match as a whole' in page.text
+    assert "nothing matches" not in ask("/status/?query=errors").text
+    assert "nothing matches" not in ask("/status/", stats=dict).text
+
+
 def test_a_wrong_query_is_told_in_one_line_and_stays_in_the_form() -> None:
     line = ask("/status/?format=json&query=>5")
     page = ask("/status/?query=>5")

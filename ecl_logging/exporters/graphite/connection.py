@@ -22,6 +22,7 @@ _T = TypeVar("_T")
 _CONNECT_SECONDS = 5.0
 _STALL_SECONDS = 30.0  # in which carbon reads nothing
 _SLICE_SECONDS = 0.25  # after which a wait looks whether it is to end
+_MOST_SAID = 16  # times 4096 bytes; what says more than that without a break is not listened to
 _TARGET = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", re.ASCII)
 
 
@@ -69,13 +70,14 @@ class Connection:
         """Whether carbon has closed it, as far as is known here."""
         self._socket.settimeout(0.0)
         try:
-            while self._socket.recv(4096):
-                pass  # it has nothing to say
+            for _ in range(_MOST_SAID):
+                if not self._socket.recv(4096):  # it has nothing to say
+                    return True
         except BlockingIOError:
             return False
         except OSError:
-            pass
-        return True
+            return True
+        return False  # it is no carbon, and would be listened to for ever
 
     def send(self, data: bytes) -> None:
         """Give all of it to the operating system, as fast as carbon reads."""
@@ -92,7 +94,8 @@ class Connection:
         try:
             self._in_slices(lambda: self._socket.shutdown(socket.SHUT_WR), deadline)
             while self._in_slices(lambda: self._socket.recv(4096), deadline):
-                pass
+                if time.monotonic() >= deadline or self.is_stopping():
+                    raise TargetUnavailable(f"{self._target}: talks, and does not close")
         finally:
             self.close()
 

@@ -25,6 +25,9 @@ class LineQueue:
 
     Where there are too many, the oldest are dropped: who looks at a dashboard wants the newest.
     Lines that are being sent are not among them.
+
+    A signal handler may push in the midst of a push, or raise. So a line and its count change in
+    one stretch: with no call and no turn of a loop in between, where Python looks for signals.
     """
 
     def __init__(self, most: int) -> None:
@@ -33,14 +36,16 @@ class LineQueue:
         self._lock = threading.RLock()
         self._waiting: deque[bytes] = deque()
         self._under_way: list[bytes] = []
-        self._pushed = self._sent = self._dropped = 0
+        self._amount = 0  # of those that wait
+        self._sent = self._dropped = 0
         self._is_closed = False
 
     def put(self, lines: Iterable[bytes]) -> None:
         """Add lines; they are dropped where it is closed."""
         lines = list(lines)
+        amount = len(lines)
         with self._lock:
-            self._pushed += len(lines)
+            self._amount += amount
             self._waiting.extend(lines)
             self._drop()
 
@@ -49,6 +54,7 @@ class LineQueue:
         with self._lock:
             amount = min(most, len(self._waiting))
             self._under_way = [self._waiting.popleft() for _ in range(amount)]
+            self._amount -= amount
             return self._under_way
 
     def done(self) -> None:
@@ -61,6 +67,7 @@ class LineQueue:
         """What was taken was not sent, or not all of it, and waits again."""
         with self._lock:
             self._waiting.extendleft(reversed(self._under_way))
+            self._amount += len(self._under_way)
             self._under_way = []
             self._drop()
 
@@ -72,9 +79,10 @@ class LineQueue:
 
     def _drop(self) -> int:
         most, dropped = 0 if self._is_closed else self._most, 0
-        while len(self._waiting) > most:
-            self._waiting.popleft()
+        while self._amount > most:
+            self._amount -= 1
             self._dropped += 1
+            del self._waiting[0]
             dropped += 1
         return dropped
 
@@ -86,5 +94,6 @@ class LineQueue:
     def totals(self) -> LineTotals:
         """Return what has become of all lines, at this moment."""
         with self._lock:
-            pending = len(self._waiting) + len(self._under_way)
-            return LineTotals(self._pushed, self._sent, pending, self._dropped)
+            sent, pending, dropped = self._sent, self._amount, self._dropped
+            pending += len(self._under_way)
+            return LineTotals(sent + pending + dropped, sent, pending, dropped)

@@ -79,10 +79,13 @@ class GraphitePeriodicPusher(GraphitePusher):
             ticker.stop(timeout)
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Stop; send what waits, and push nothing any more. As for GraphitePusher."""
+        """Stop; send what waits, and push nothing any more. As for GraphitePusher.
+
+        A push that is under way is waited for in half of the time: a gauge may never return.
+        """
         self._ending = True
         began = time.monotonic()
-        self.stop(timeout)
+        self.stop(timeout / 2)
         return super().close(max(0.0, timeout - (time.monotonic() - began)))
 
     # --- of the process; see `lifetime`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["GraphitePusher"]
 
 _LARGEST_PORT = 65535
+# Pushes in one another: signal handlers may push in the midst of a push, and gauges by mistake.
+_DEEPEST, _MOST_NESTED = 3, 30
 _NOTHING_ALLOWED = (
     "Graphite: no rule lets anything out; allow('*') does, or a glob on paths such as {path!r}"
 )
@@ -52,6 +55,7 @@ class GraphitePusher:
         self._rules = TreeRules(tell)
         self._points = TreePoints(self._rules, tell)
         self._has_pushed = False
+        self._nesting = _Nesting()
 
     def __del__(self) -> None:
         # What was pushed is still sent. Where `__init__` has raised, there is nothing.
@@ -93,16 +97,25 @@ class GraphitePusher:
         """Push all numbers that rules let out, with the time of now.
 
         `stats_dict`: in place of the tree; `prefix`: in place of the pusher's; `path`: where
-        `stats_dict` is, for rules only. Gauges are called here. Raises TypeError where
-        `stats_dict` is no mapping.
+        `stats_dict` is, for rules only. Gauges are called here; one that pushes what it is in
+        itself is stopped after some rounds. Raises TypeError where `stats_dict` is no mapping.
         """
         if stats_dict is None:
             stats_dict = get_stats()
         elif not isinstance(stats_dict, Mapping):
             raise TypeError(f"push takes a mapping, not {type(stats_dict).__name__}")
+        nesting, depth = self._nesting, self._nesting.depth
+        nesting.pushes = nesting.pushes + 1 if depth else 0
+        if depth >= _DEEPEST and nesting.pushes >= _MOST_NESTED:
+            self._tell("nested", "a gauge pushes what it is in itself; that push is left out")
+            return
         before = _prefix(prefix) if prefix else self.prefix
         now = int(time.time())
-        found = self._points.of(stats_dict, path or "")
+        try:
+            nesting.depth = depth + 1
+            found = self._points.of(stats_dict, path or "")
+        finally:
+            nesting.depth = depth
         if found.points:
             self._has_pushed = True
             self._sending.put(
@@ -143,6 +156,13 @@ class GraphitePusher:
             "reconnects": self._sending.reconnects,
             "last_error": self._sending.last_error,
         }
+
+
+class _Nesting(threading.local):
+    """How many pushes are under way in this thread, one in the other; how many there were."""
+
+    depth = 0
+    pushes = 0  # in the outermost one
 
 
 def _target(host: object, port: object) -> Target:
