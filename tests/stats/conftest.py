@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -16,8 +17,11 @@ from tests.stats.mounting import GROUPS, CountingStore
 
 
 @pytest.fixture(autouse=True)
-def _tree_of_each_test(empty_tree: None) -> None:
-    """Nothing of other tests is in the tree."""
+def _tree_of_each_test(empty_tree: None) -> Iterator[None]:
+    """Nothing of other tests is in the tree, and `gc.collect` looks at what is new only."""
+    gc.freeze()  # hundreds of collections in a test would else go through all that is imported
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
