@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.core import GaugeMetricFamily
 
 from ecl_logging.errors import ConfigError
+from ecl_logging.stats.asking import asked
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.stats.reading import MOST_LEVELS, items_of, value_of
 from ecl_logging.stats.scalars import unicode_text_of
@@ -91,12 +92,12 @@ class _Numbers:
             return
         if depth >= MOST_LEVELS or is_mounted(value):
             return
-        for key, below in items_of(value):
+        for key, below in items_of(value, self._may_look_at):
             if self._may_look_at <= 0:
                 return
             # Keys, values and branches may be objects of the program's: one spoils no other.
             with contextlib.suppress(Exception):
-                self.look(value_of(below), f"{path}/{unicode_text_of(str(key))}", depth + 1)
+                self.look(asked(below), f"{path}/{unicode_text_of(str(key))}", depth + 1)
 
     def _add(self, path: str, value: Any) -> None:
         is_free = path not in self.by_path and len(self.by_path) < self._most

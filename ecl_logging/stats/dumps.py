@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from typing import Protocol
 
 from ecl_logging.stats.json_values import json_text, json_value
+from ecl_logging.stats.looks import MOST_LOOKED_AT, Look
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.stats.tree import is_mounted
 
@@ -37,7 +39,7 @@ def dump_stats_to(file: str | os.PathLike[str] | _TextFile) -> None:
     `sys.excepthook` or at exit, and by several threads. Raises OSError where the file cannot be
     written.
     """
-    values = json_value(get_stats(), is_shown=_is_dumped)
+    values = json_value(get_stats(), is_shown=_is_dumped, look=Look(MOST_LOOKED_AT, math.inf))
     values[_LAST_UPDATED] = time.time()
     text = f"{json_text(values)}\n"
     if isinstance(file, (str, os.PathLike)):

@@ -15,16 +15,10 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from ecl_logging.stats.json_values import json_text, json_value
+from ecl_logging.stats.looks import Look
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.stats.queries import run_query
-from ecl_logging.stats.reading import (
-    TOO_DEEP,
-    is_branch,
-    is_collapsed,
-    is_too_deep,
-    items_in,
-    value_of,
-)
+from ecl_logging.stats.reading import TOO_DEEP, is_branch, is_collapsed
 from ecl_logging.stats.scalars import number_of, sort_key, text_of
 
 __all__ = ["STYLE", "html_format", "html_header", "json_format", "run_query"]
@@ -142,7 +136,7 @@ def html_format(  # noqa: PLR0913
         output.write(f"<p>{_value(shown)}</p>\n")
     else:
         here = f"{prefix.rstrip('/')}/{''.join(f'{_segment(part)}/' for part in path_parts)}"
-        _write_branch(output, shown, _Links(here, has_links=has_links), ())
+        _write_branch(output, shown, _Links(here, has_links=has_links), Look())
 
 
 def json_format(
@@ -167,18 +161,17 @@ def _is_open(value: Any) -> bool:
 
 
 def _wanted(stat_dict: Any, query: str | None) -> Any:
-    shown = get_stats() if stat_dict is None else value_of(stat_dict)
+    shown = get_stats() if stat_dict is None else Look().value_of(stat_dict)
     return run_query(shown, query) if query and not query.isspace() else shown
 
 
 # --- HTML
 
 
-def _write_branch(
-    output: Output, branch: Mapping[Any, Any], here: _Links, above: tuple[int, ...]
-) -> None:
-    items = items_in(branch)
-    if not isinstance(items, list):
+def _write_branch(output: Output, branch: Mapping[Any, Any], here: _Links, above: Look) -> None:
+    look = above.into(branch)
+    items = TOO_DEEP if look is None else look.items_in(branch)
+    if look is None or not isinstance(items, list):
         output.write(_value(items))
         return
     if not items:
@@ -187,17 +180,17 @@ def _write_branch(
     links = []
     output.write("<ul>\n")
     for key, given in sorted(items, key=lambda item: sort_key(item[0])):
-        value = value_of(given)
+        value = look.value_of(given)
         name = text_of(key)
         if is_collapsed(value) and here.can_have(name):
             links.append(f"<li>{here.link(name)}</li>\n")
             continue
         shown = here.name(name) if is_branch(value) else _key(name)
         output.write(f"<li>{shown} ")
-        if is_branch(value) and not is_too_deep(value, (*above, id(branch))):
-            _write_branch(output, value, here.below(name), (*above, id(branch)))
+        if is_branch(value):
+            _write_branch(output, value, here.below(name), look)
         else:
-            output.write(_value(TOO_DEEP if is_branch(value) else value))
+            output.write(_value(value))
         output.write("</li>\n")
     output.write(f"{''.join(links)}</ul>\n")
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ecl_logging.stats.reading import TOO_DEEP, is_branch, is_too_deep, items_in, value_of
+from ecl_logging.stats.looks import Look
+from ecl_logging.stats.reading import TOO_DEEP, is_branch
 from ecl_logging.stats.scalars import number_of, unicode_text_of
 
 __all__ = ["json_text", "json_value"]
@@ -20,25 +21,28 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, allow_nan=False)
 
 
-def json_value(value: Any, *, is_shown: Callable[[Any], bool]) -> Any:
+def json_value(value: Any, *, is_shown: Callable[[Any], bool], look: Look | None = None) -> Any:
     """Return a value, or a branch and all below, as what JSON has; gauges are called.
 
     A number that JSON has not is None; what is no number, text, list or Mapping is its text, and
     so are keys. Halves of surrogate pairs are escaped, since not every reader takes them.
-    `is_shown` decides on each value below.
+    `is_shown` decides on each value below. `look` is how much there may be.
     """
-    return _json_value(value_of(value), is_shown, ())
+    look = Look() if look is None else look
+    return _json_value(look.value_of(value), is_shown, look)
 
 
-def _json_value(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
+def _json_value(value: Any, is_shown: Callable[[Any], bool], above: Look) -> Any:
     is_list = isinstance(value, (list, tuple))
     if is_list or is_branch(value):
-        if is_too_deep(value, above):
+        look = above.into(value)
+        if look is None:
             return TOO_DEEP
-        above = (*above, id(value))
         if is_list:
-            return [_json_value(value_of(each), is_shown, above) for each in list(value)]
-        return _object(value, is_shown, above)
+            return [
+                _json_value(look.value_of(each), is_shown, look) for each in look.part_of(value)
+            ]
+        return _object(value, is_shown, look)
     if value is None or isinstance(value, bool):
         return value
     number = number_of(value)
@@ -49,15 +53,15 @@ def _json_value(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, .
     return unicode_text_of(value)
 
 
-def _object(value: Any, is_shown: Callable[[Any], bool], above: tuple[int, ...]) -> Any:
-    items = items_in(value)
+def _object(value: Any, is_shown: Callable[[Any], bool], look: Look) -> Any:
+    items = look.items_in(value)
     if not isinstance(items, list):
         return unicode_text_of(items)
     made: dict[str, Any] = {}
     for key, each in items:
-        now = value_of(each)
+        now = look.value_of(each)
         if is_shown(now):
-            made[_unused(unicode_text_of(key), made)] = _json_value(now, is_shown, above)
+            made[_unused(unicode_text_of(key), made)] = _json_value(now, is_shown, look)
     return made
 
 

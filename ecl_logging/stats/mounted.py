@@ -81,6 +81,7 @@ def _gauges_of(group: Any) -> dict[str, Callable[[], Any]]:
 class _Gauge:
     """One interval of a group. All of them are read together."""
 
+    ends_by_itself = True  # see `asking`: a store has so much time and no more
     __slots__ = ("_read", "_readings", "_text")
 
     def __init__(self, readings: KeptReadings, read: _Read | _Ask, text: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.stats.reading import is_branch, is_too_deep, items_in, value_of
+from ecl_logging.stats.looks import MOST_LOOKED_AT, Look
+from ecl_logging.stats.reading import is_branch
 from ecl_logging.stats.scalars import number_of, text_of
 
 __all__ = ["Query", "parsed", "run_query"]
@@ -124,23 +125,22 @@ def run_query(stat_dict: Mapping[Any, Any], query: str) -> dict[Any, Any]:
     Each gauge is called once, and its value returned in place of it. Raises ValueError for a
     query that means nothing, in one line. Safe while other threads count.
     """
-    return _found(stat_dict, parsed(query), (), ())
+    return _found(stat_dict, parsed(query), (), Look(MOST_LOOKED_AT))
 
 
-def _found(
-    branch: Any, query: Query, keys: tuple[str, ...], above: tuple[int, ...]
-) -> dict[Any, Any]:
+def _found(branch: Any, query: Query, keys: tuple[str, ...], above: Look) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
-    if not is_branch(branch) or is_too_deep(branch, above):
+    look = above.into(branch) if is_branch(branch) else None
+    if look is None:
         return found
-    items = items_in(branch)
+    items = look.items_in(branch)
     for key, value in items if isinstance(items, list) else ():
         here = (*keys, text_of(key))
-        now = value_of(value)
+        now = look.value_of(value)
         if query.finds_name(here) and query.finds_value(now):
             found[key] = now
         elif is_branch(now):
-            below = _found(now, query, here, (*above, id(branch)))
+            below = _found(now, query, here, look)
             if below:
                 found[key] = below
     return found

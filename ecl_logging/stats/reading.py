@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from ecl_logging.stats.container import StatContainer
@@ -15,7 +17,7 @@ __all__ = [
     "Failed",
     "is_branch",
     "is_collapsed",
-    "is_too_deep",
+    "is_gauge",
     "items_in",
     "items_of",
     "lookup",
@@ -35,13 +37,28 @@ def value_of(value: Any) -> Any:
     """Return a value as it is now: what a gauge returns; everything else as it is.
 
     A Mapping is a branch; all else is shown as one value. What a gauge returns is not called
-    again. Never raises an Exception: what does is `Failed`.
+    again. What raises an Exception is `Failed`; in other threads than the main one, whatever it
+    raises.
     """
     try:
         now = value() if callable(value) and not isinstance(value, Mapping) else value
         return now if isinstance(now, Mapping) or not callable(now) else text_of(now)
     except Exception as error:  # noqa: BLE001 - whatever the program's function raises
         return failed(error)
+    except BaseException as error:
+        # A signal's handler raises in the main thread only. Elsewhere it is the function's own,
+        # such as what the result of a cancelled task raises.
+        if threading.current_thread() is threading.main_thread():
+            raise
+        return failed(error)
+
+
+def is_gauge(value: Any) -> bool:
+    """Whether it is called to be read."""
+    try:
+        return callable(value) and not isinstance(value, Mapping)
+    except Exception:  # noqa: BLE001 - a stand-in for another object may have none
+        return False
 
 
 def is_branch(value: Any) -> bool:
@@ -49,21 +66,21 @@ def is_branch(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def is_too_deep(branch: Any, above: tuple[int, ...]) -> bool:
-    """Whether a branch is one of those above it, given by their `id`, or has too many of them."""
-    return id(branch) in above or len(above) >= MOST_LEVELS
+def items_in(branch: Mapping[Any, Any], most: int | None = None) -> list[tuple[Any, Any]] | Failed:
+    """Return what is in a branch at this moment, or what is to be shown where it fails.
 
-
-def items_in(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]] | Failed:
-    """Return what is in a branch at this moment, or what is to be shown where it fails."""
+    See `items_of` for `most`.
+    """
     try:
-        return items_of(branch)
+        return items_of(branch, most)
     except Exception as error:  # noqa: BLE001
         return failed(error)
 
 
-def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+def items_of(branch: Mapping[Any, Any], most: int | None = None) -> list[tuple[Any, Any]]:
     """Return what is in a branch at this moment, in its order; gauges are not called yet.
+
+    Not more than `most` of a Mapping with `items` of its own, which may have no end.
 
     Raises what a Mapping with `items` of its own raises; dictionaries raise nothing.
     """
@@ -71,7 +88,7 @@ def items_of(branch: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
         return list(branch.snapshot().items())
     if isinstance(branch, dict) and type(branch).items is dict.items:
         return list(_copied(branch).items())
-    return list(branch.items())
+    return list(islice(branch.items(), most))
 
 
 def _copied(branch: dict[Any, Any]) -> dict[Any, Any]:

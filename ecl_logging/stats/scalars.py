@@ -29,12 +29,12 @@ class Failed(str):
     __slots__ = ()
 
 
-def failed(error: Exception) -> Failed:
+def failed(error: BaseException) -> Failed:
     """Return what is shown in place of what has raised this."""
     return Failed(f"<{error_text(error)}>")
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Return an error's type and text, where it has one that can be had."""
     try:
         return f"{type(error).__name__}: {error}"

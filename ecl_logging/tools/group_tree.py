@@ -78,6 +78,7 @@ class _Request:
 class _IntervalGauge:
     """One interval of a group. All of them are read together."""
 
+    ends_by_itself = True  # see `stats.asking`: a store has so much time and no more
     __slots__ = ("_definition", "_interval", "_request")
 
     def __init__(self, request: _Request, definition: Definition, interval: Interval) -> None:
@@ -123,6 +124,7 @@ class _IntervalGauge:
 class _PastGauge:
     """One finished bucket."""
 
+    ends_by_itself = True
     __slots__ = ("_interval", "_start", "_starts")
 
     def __init__(self, interval: _IntervalGauge, starts: range, start: int) -> None:

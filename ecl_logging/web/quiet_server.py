@@ -5,21 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
 import waitress
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 from waitress.trigger import trigger
 
+from ecl_logging import notices
 from ecl_logging.lifetime import watch_forks
+from ecl_logging.web.channels import PromptChannel
+from ecl_logging.web.gate import refusal
 from ecl_logging.web.server import LIMITS, LOOK_AGAIN
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["QuietServer"]
 
@@ -40,7 +42,7 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
     logger = _silent
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
+class _Channel(PromptChannel):
     logger = _silent
     task_class = _Task
     error_task_class = _ErrorTask
@@ -53,7 +55,8 @@ class QuietServer:
         """Start the threads that answer. Raises RuntimeError where there can be none."""
         self._open: dict[int, Any] = {}
         self._is_stopping = False
-        server = waitress.create_server(application, self._open, sockets=list(sockets), **LIMITS)
+        answering = _outliving(application)
+        server = waitress.create_server(answering, self._open, sockets=list(sockets), **LIMITS)
         self._tasks = server.task_dispatcher
         self._tasks.logger = self._tasks.queue_logger = _silent
         self._listeners = [one for one in self._open.values() if hasattr(one, "channel_class")]
@@ -109,9 +112,28 @@ class QuietServer:
             with contextlib.suppress(OSError):  # the program has closed all that it found
                 if isinstance(one, trigger):
                     one.close()
-                else:
+                elif one.socket is not None:  # it was closed, and somebody keeps it
                     one.socket.close()
         self._open.clear()
+
+
+def _outliving(application: WSGIApplication) -> WSGIApplication:
+    """Return what answers also where the program's own code wants to end the program.
+
+    In a thread of ours that ends nothing; but the connection would never be answered nor closed,
+    and soon there would be no other.
+    """
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return application(environ, start_response)
+        except BaseException as error:  # noqa: BLE001
+            kind = type(error).__name__
+            notices.warn(f"a status page could not be made: {kind}")
+            reason = f"the page could not be made: {kind}"
+            return refusal(start_response, "500 Internal Server Error", reason)
+
+    return answer
 
 
 def _patient(accept: Callable[[], object]) -> Callable[[], object]:

@@ -10,13 +10,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import waitress
 from waitress import wasyncore
 from waitress.trigger import trigger
 
 from ecl_logging.errors import EclError
+from ecl_logging.web.channels import PromptChannel
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -46,7 +47,8 @@ class Listening:
         try:
             for family, address in _addresses(host, port):
                 self._listen(family, address)
-        except (OSError, OverflowError) as error:  # the latter for a port beyond 65535
+        except (OSError, OverflowError, UnicodeError) as error:
+            # A port that there is not, or a host that can be no name, is told by Python itself.
             self.close()
             reason = getattr(error, "strerror", None) or str(error)
             raise EclError(f"cannot listen on {self.shown}: {reason}") from error
@@ -92,8 +94,11 @@ def serve(application: WSGIApplication, sockets: Sequence[socket.socket]) -> Non
     """
     # It warns of each request that has to wait, even for a thread that is just being started.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    open_ones: dict[int, object] = {}
+    open_ones: dict[int, Any] = {}
     server = waitress.create_server(application, open_ones, sockets=list(sockets), **LIMITS)
+    for one in open_ones.values():
+        if hasattr(one, "channel_class"):
+            one.channel_class = PromptChannel
     told = _signals_told(open_ones)
     # Not `server.run`, which is ended by an exception from the signal's handler: that can come
     # into the midst of anything.

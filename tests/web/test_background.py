@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from ecl_logging import lifetime
+from ecl_logging import lifetime, notices
 from ecl_logging.errors import EclError
-from ecl_logging.web import BackgroundServer, serve_in_background
+from ecl_logging.stats import asking
+from ecl_logging.web import BackgroundServer, quiet_server, serve_in_background
 from ecl_logging.web.quiet_server import QuietServer
+from ecl_logging.web.server import LIMITS
 from tests.waiting import wait_until
 from tests.web.asking import LOCALHOST, ask_at, is_refused
 
@@ -132,6 +137,12 @@ def test_where_there_are_no_threads_left_that_is_an_error(
     wait_until(lambda: set(threading.enumerate()) <= threads)
 
 
+@pytest.mark.parametrize(("port", "host"), [(70_000, LOCALHOST), (-1, LOCALHOST), (0, "a" * 70)])
+def test_where_no_one_can_listen_that_is_an_error(port: int, host: str) -> None:
+    with pytest.raises(EclError, match=f"cannot listen on {host}:{port}: "):
+        serve_in_background(port, host=host)
+
+
 def test_elsewhere_than_on_loopback_any_name_is_served_unless_there_are_names() -> None:
     with serve_in_background(0) as server:
         assert ask_at(server.port, Host="shop.example")[0] == 403
@@ -148,7 +159,57 @@ def test_what_is_too_large_is_refused() -> None:
         assert ask_at(server.port)[0] == 200
 
 
+def test_a_request_that_is_sent_byte_by_byte_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(LIMITS, "channel_timeout", 1)
+    monkeypatch.setitem(LIMITS, "cleanup_interval", 1)
+    monkeypatch.setattr(quiet_server, "LOOK_AGAIN", 0.1)
+    with (
+        serve_in_background(0) as server,
+        socket.create_connection((LOCALHOST, server.port)) as slow,
+    ):
+        slow.sendall(b"GET /status/ HTTP/1.1\r\nX: ")
+        slow.settimeout(0.1)
+
+        def is_closed() -> bool:
+            try:
+                slow.sendall(b"x")
+                return slow.recv(1) == b""
+            except TimeoutError:
+                return False
+            except ConnectionError:
+                return True
+
+        wait_until(is_closed)
+        assert ask_at(server.port)[0] == 200
+
+
 # --- what the program notices
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_a_gauge_that_would_end_the_program_fails_as_any_other(error: type[BaseException]) -> None:
+    def fail() -> None:
+        raise error("now")
+
+    with serve_in_background(0, stats=lambda: {"gauge": fail, "n": 1}) as server:
+        status, text = ask_at(server.port)
+        assert (status, json.loads(text)) == (200, {"gauge": f"<{error.__name__}: now>", "n": 1})
+
+
+def test_a_tree_that_would_end_the_program_is_told_and_its_connection_is_free_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(notices, "warn", told.append)
+
+    with serve_in_background(0, stats=lambda: sys.exit("now")) as server:
+        expected = "500 Internal Server Error: the page could not be made: SystemExit\n"
+        assert ask_at(server.port) == (500, expected)
+        wait_until(lambda: not server._server._listeners[0].active_channels)
+
+    assert told == ["a status page could not be made: SystemExit"]
 
 
 def test_what_the_server_has_to_say_is_not_logged_and_the_programs_own_is(
@@ -209,3 +270,34 @@ def test_a_gauge_that_hangs_does_not_hold_the_end_nor_write_anywhere_later(
         os.close(writing)
         assert os.read(reading, 1) == b""
         os.close(reading)
+
+
+def calls() -> list[asking._Call]:
+    return list(asking._calls.values())
+
+
+def is_slow(call: asking._Call) -> bool:
+    return time.monotonic() - call.since > asking._PATIENCE
+
+
+def test_pages_are_shown_though_more_gauges_hang_than_there_are_threads(
+    gate: threading.Event,
+) -> None:
+    tree = {f"gauge {number}": lambda: gate.wait(60) for number in range(6)}
+    with serve_in_background(0, stats=lambda: {"n": 1} | tree) as server:
+        waiting = []
+        for number in (1, 2):
+            waiting.append(socket.create_connection((LOCALHOST, server.port)))
+            waiting[-1].sendall(b"GET /status/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda n=number: len(asking._calls) == n and all(map(is_slow, calls())))
+
+        for _ in range(4):
+            status, text = ask_at(server.port)
+            assert (status, json.loads(text)["n"]) == (200, 1)
+        assert ask_at(server.port, "/metrics")[0] == 200
+        assert len(asking._calls) == 2
+
+        for one in waiting:
+            one.close()
+        gate.set()
+        wait_until(lambda: not asking._calls)

@@ -167,3 +167,31 @@ def test_a_forked_child_can_serve_on_its_own(programs: Programs) -> None:
     assert (ended.status, ended.err) == (0, "")
     of = [line.rpartition(": ")[2].strip('"}') for line in ended.out.splitlines()]
     assert of == ["parent", "child", "parent", "child", "child", "0", "parent"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_holds_no_port_also_where_another_server_was_closed(
+    programs: Programs,
+) -> None:
+    ended = programs.start(
+        """
+        import os, socket
+        from ecl_logging.web import serve_in_background
+
+        closed = serve_in_background(0)
+        closed.close()
+        server = serve_in_background(0)
+        listening = server._listening.sockets[0].fileno()
+        if os.fork() == 0:
+            try:
+                os.fstat(listening)
+            except OSError:
+                os._exit(0)
+            os._exit(1)
+        print(os.wait()[1])
+    """,
+        "-W",
+        "ignore::DeprecationWarning",
+    ).end()
+
+    assert (ended.status, ended.out.split(), ended.err) == (0, ["0"], "")
