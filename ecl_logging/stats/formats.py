@@ -9,6 +9,7 @@ may have a content security policy that allows nothing but the digest of STYLE.
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ from ecl_logging.stats.reading import TOO_DEEP, is_branch, is_collapsed
 from ecl_logging.stats.scalars import number_of, sort_key, text_of
 
 __all__ = ["STYLE", "html_format", "html_header", "json_format", "run_query"]
+
+_DIGITS = 10  # of a float that is shown as it is
+_LONG = 1e15
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --number: #0645ad; --text: #17631d;
@@ -225,7 +229,16 @@ def _key(name: str) -> str:
 
 def _value(value: Any) -> str:
     kind = "text" if number_of(value) is None else "number"
-    return f'<span class="{kind}">{_shown(text_of(value))}</span>'
+    text = _short(value) if type(value) is float else text_of(value)
+    return f'<span class="{kind}">{_shown(text)}</span>'
+
+
+def _short(number: float) -> str:
+    """Return a float in no more digits than one reads; JSON has all of them."""
+    text = repr(number)
+    if len(text) <= _DIGITS or not math.isfinite(number):
+        return text
+    return f"{number:.3f}" if 1000 <= abs(number) < _LONG else f"{number:.6g}"
 
 
 def _segment(name: str) -> str:

@@ -266,6 +266,24 @@ def test_html_shows_names_values_and_links():
     assert family.collapsed.count == 100
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (0.021473265000167885, "0.0214733"),
+        (123.45678901234, "123.457"),
+        (1795824000.123456, "1795824000.123"),
+        (1e300 / 3, "3.33333e+299"),
+        (-float("inf"), "-inf"),
+        (123456789012345678901, "123456789012345678901"),
+    ],
+)
+def test_floats_have_no_more_digits_than_one_reads(value: float, text: str):
+    assert page_of(stat_dict={"n": value}).of_class("number") == [text]
+    if value != -float("inf"):
+        assert json_of({"n": value}) == {"n": value}
+
+
 @pytest.mark.parametrize("prefix", ["/stats", "/stats/"])
 def test_links_begin_with_the_prefix(prefix: str):
     family = Family()
