@@ -11,10 +11,10 @@ from prometheus_client.core import GaugeMetricFamily
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.stats.asking import asked
+from ecl_logging.stats.container import is_mounted
 from ecl_logging.stats.objects import get_stats
 from ecl_logging.stats.reading import MOST_LEVELS, items_of, value_of
 from ecl_logging.stats.scalars import unicode_text_of
-from ecl_logging.stats.tree import is_mounted
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

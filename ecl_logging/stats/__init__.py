@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ecl_logging.lazy_names import loader_of
 
 if TYPE_CHECKING:
-    from ecl_logging.stats.aggregates import (
+    from ecl_logging.stats.aggregation_stats import (
         HistogramAggregationStat,
         IntDictSumAggregationStat,
         SumAggregationStat,
@@ -64,9 +64,9 @@ __all__ = [
 
 _MODULE_OF = {
     "DoubleStat": "stat",
-    "HistogramAggregationStat": "aggregates",
+    "HistogramAggregationStat": "aggregation_stats",
     "IntDictStat": "dicts",
-    "IntDictSumAggregationStat": "aggregates",
+    "IntDictSumAggregationStat": "aggregation_stats",
     "IntStat": "stat",
     "MeterDictStat": "meters",
     "MeterStat": "meters",
@@ -76,7 +76,7 @@ _MODULE_OF = {
     "StatContainer": "container",
     "StateTimeStat": "states",
     "StringDictStat": "dicts",
-    "SumAggregationStat": "aggregates",
+    "SumAggregationStat": "aggregation_stats",
     "add": "objects",
     "collection": "objects",
     "dump_stats_to": "dumps",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["StatContainer"]
+__all__ = ["StatContainer", "detach", "is_mounted", "prune"]
 
 
 class StatContainer(dict[str, Any]):
@@ -43,3 +43,40 @@ class StatContainer(dict[str, Any]):
             keys.append(container.key)
             container = container.parent
         return "/" + "/".join(reversed(keys))
+
+
+def is_mounted(value: object) -> bool:
+    """Whether it is a container that `mount` has put there: its values are read elsewhere."""
+    return (
+        isinstance(value, StatContainer)
+        and value.parent is not None
+        and value.key in value.parent.users
+    )
+
+
+def prune(container: StatContainer) -> None:
+    """Take out a container in which nothing is left, and those that held nothing else."""
+    while container.parent is not None:
+        container.is_detached = True  # so that a signal handler uses it no more
+        parent, key = container.parent, container.key
+        if container or container.places > 0:
+            container.is_detached = False
+            return
+        if key in parent and parent[key] is container:
+            del parent[key]
+        container.parent = None
+        container = parent
+
+
+def detach(container: StatContainer) -> None:
+    """Empty a container and all below it. Whoever writes to its stats looks for a new one."""
+    left = [container]
+    while left:
+        container = left.pop()
+        below = [value for value in list(container.values()) if isinstance(value, StatContainer)]
+        left.extend(one for one in below if one.parent is container)
+        container.is_detached = True
+        container.parent = None
+        container.clear()
+        container.users.clear()
+        container.places = 0

@@ -8,10 +8,10 @@ import os
 import time
 from typing import Protocol
 
+from ecl_logging.stats.container import is_mounted
 from ecl_logging.stats.json_values import json_text, json_value
 from ecl_logging.stats.looks import MOST_LOOKED_AT, Look
 from ecl_logging.stats.objects import get_stats
-from ecl_logging.stats.tree import is_mounted
 
 __all__ = ["dump_stats_to"]
 

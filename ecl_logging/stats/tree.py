@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.locks import Interrupted, do_alone, is_mine
-from ecl_logging.stats.container import StatContainer
+from ecl_logging.stats.container import StatContainer, detach, is_mounted, prune
 
 if TYPE_CHECKING:
     from ecl_logging.stats.stat import AggregationStat, Stat
@@ -32,7 +32,6 @@ __all__ = [
     "ATTRIBUTE",
     "Place",
     "Tree",
-    "is_mounted",
     "parts_of",
     "place_if_any",
     "place_of",
@@ -274,7 +273,7 @@ class Tree:
             del container.parent.users[container.key]
             container.clear()
             container.places = 0
-            _prune(container)
+            prune(container)
             return True
 
     # --- what has gone
@@ -302,7 +301,7 @@ class Tree:
             container, counted, aggregators = first
             if not container.is_detached:
                 _take_out(container, counted, aggregators)
-                _prune(container)
+                prune(container)
             if gone and gone[0] is first:
                 gone.popleft()
 
@@ -328,16 +327,7 @@ class Tree:
             self._gone.clear()
             self._collapsed.clear()
             self._numbers = itertools.count(1)
-            _detach(before)
-
-
-def is_mounted(value: object) -> bool:
-    """Whether it is a container that `mount` has put there: its values are read elsewhere."""
-    return (
-        isinstance(value, StatContainer)
-        and value.parent is not None
-        and value.key in value.parent.users
-    )
+            detach(before)
 
 
 def _refuse_name(container: StatContainer, name: str) -> None:
@@ -372,34 +362,6 @@ def _take_out(
         aggregator = aggregators.get(name) if is_last and name is not None else None
         if aggregator is not None:
             aggregator[0].lose(aggregator[1], value)
-
-
-def _prune(container: StatContainer) -> None:
-    """Take out a container in which nothing is left, and those that held nothing else."""
-    while container.parent is not None:
-        container.is_detached = True  # so that a signal handler uses it no more
-        parent, key = container.parent, container.key
-        if container or container.places > 0:
-            container.is_detached = False
-            return
-        if key in parent and parent[key] is container:
-            del parent[key]
-        container.parent = None
-        container = parent
-
-
-def _detach(container: StatContainer) -> None:
-    """Empty a container and all below it. Whoever writes to its stats looks for a new one."""
-    left = [container]
-    while left:
-        container = left.pop()
-        below = [value for value in list(container.values()) if isinstance(value, StatContainer)]
-        left.extend(one for one in below if one.parent is container)
-        container.is_detached = True
-        container.parent = None
-        container.clear()
-        container.users.clear()
-        container.places = 0
 
 
 tree = Tree()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ecl_logging import EventCountLogger, stats
+from ecl_logging.stats.container import is_mounted
 from ecl_logging.stats.reading import lookup
-from ecl_logging.stats.tree import is_mounted
 from tests.conftest import Clock
 from tests.stats.mounting import GROUPS, shown
 from tests.stores.programs import fork, status_of

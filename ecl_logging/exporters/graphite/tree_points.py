@@ -9,9 +9,9 @@ from typing import Any
 
 from ecl_logging.exporters.graphite.tree_rules import Place, TreeRules
 from ecl_logging.exporters.safe_names import NameRule, safe_names
+from ecl_logging.stats.container import is_mounted
 from ecl_logging.stats.reading import MOST_LEVELS, Failed, items_of, value_of
 from ecl_logging.stats.scalars import error_text
-from ecl_logging.stats.tree import is_mounted
 
 __all__ = ["Found", "TreePoints", "safe_path"]
 
