@@ -7,6 +7,7 @@ import gc
 import logging
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,14 +66,20 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(seed)
 
 
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests have their homes. A numbered folder for each is looked for among all others."""
+    return tmp_path_factory.mktemp("folders")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of the test's own, which the embedded store finds; the working folder is empty."""
-    home = tmp_path_factory.mktemp("home")
+    home = Path(tempfile.mkdtemp(prefix="home-", dir=folders))
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_STATE_HOME", "ECL_STORE", "ECL_CONFIG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path_factory.mktemp("work"))
+    monkeypatch.chdir(tempfile.mkdtemp(prefix="work-", dir=folders))
     return home
 
 

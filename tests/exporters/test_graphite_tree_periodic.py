@@ -102,18 +102,20 @@ def test_an_error_is_told_and_the_next_push_comes(
     monkeypatch.setattr("ecl_logging.ticker.warn", told.append)
     failing = [SystemExit(3)]
 
-    def gauge() -> int:
+    def prune(path: str) -> bool:
         if failing:
             raise failing.pop()
-        return 5
+        return False
 
-    counted = stats.collection("/web", stats.Stat("n", gauge))
-    make().start()
+    counted = stats.collection("/web", stats.IntStat("n", 5))
+    pusher = make()
+    pusher.prune(prune)
+    pusher.start()
 
     wait_until(lambda: graphite.lines)
     assert told == ["pushing to Graphite failed with SystemExit: 3; trying on"]
     assert graphite.lines[0].startswith("shop.web.n 5 ")
-    del counted  # what holds it, holds the gauge
+    del counted  # which holds its place in the tree
 
 
 def test_it_stops_and_starts_again(

@@ -17,6 +17,7 @@ from ecl_logging.stats.tree import tree
 from tests.stats.families import Alone, Child, Parent, shown
 
 MANY = 1000  # objects
+ENOUGH = 4  # measurements of memory
 
 
 class Gauged(Child):
@@ -227,7 +228,7 @@ def test_the_tree_and_memory_stay_level_for_ten_seconds(request):
         _one_round(dropped)
         tracemalloc.start()
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
+        while time.monotonic() < ends or len(memory) < ENOUGH:
             sizes.add(_one_round(dropped))
             memory.append(tracemalloc.get_traced_memory()[0])
     finally:
@@ -236,7 +237,6 @@ def test_the_tree_and_memory_stay_level_for_ten_seconds(request):
         dropper.join()
 
     assert sizes == {1}, "only the root is left after each round"
-    assert len(memory) >= 3
     assert max(memory[len(memory) // 2 :]) < min(memory[1:]) + 200_000, memory
 
 
