@@ -92,8 +92,10 @@ def serve(application: WSGIApplication, sockets: Sequence[socket.socket]) -> Non
 
     What is being answered at that moment is cut off.
     """
-    # It warns of each request that has to wait, even for a thread that is just being started.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # It warns of each request that has to wait, even for a thread that is just being started, and
+    # of those that wait when it ends.
+    for name in ("waitress", "waitress.queue"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     open_ones: dict[int, Any] = {}
     server = waitress.create_server(application, open_ones, sockets=list(sockets), **LIMITS)
     for one in open_ones.values():

@@ -218,18 +218,19 @@ def test_what_dies_while_the_tree_is_being_changed_is_taken_out_afterwards():
 
 @pytest.mark.once
 def test_the_tree_and_memory_stay_level_for_ten_seconds(request):
-    """A thousand objects of each kind in turn, dropped by this thread and by another."""
+    """A thousand objects of each kind, dropped by this thread and by another in turn."""
     dropped: queue.SimpleQueue = queue.SimpleQueue()
     dropper = threading.Thread(target=lambda: all(_drop(dropped.get()) for _ in iter(int, 1)))
     dropper.start()
     seconds = 10 * request.config.getoption("--depth")
     sizes, memory = set(), []
     try:
-        _one_round(dropped)
+        for drop in (list.clear, dropped.put):
+            _one_round(drop)
         tracemalloc.start()
         ends = time.monotonic() + seconds
         while time.monotonic() < ends or len(memory) < ENOUGH:
-            sizes.add(_one_round(dropped))
+            sizes.add(_one_round(dropped.put if len(memory) % 2 else list.clear))
             memory.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
@@ -246,11 +247,10 @@ def _drop(held: list | None) -> bool:
     return held is not None
 
 
-def _one_round(dropped: queue.SimpleQueue) -> int:
+def _one_round(drop: Callable[[list], object]) -> int:
     for make in KINDS:
-        for drop in (list.clear, dropped.put):
-            many = use_and_drop(make, drop)
-            assert many > MANY or make is make_at_one_path
+        many = use_and_drop(make, drop)
+        assert many > MANY or make is make_at_one_path
     ends = time.monotonic() + 60
     gc.collect()
     while size_of_tree() > 1 and time.monotonic() < ends:

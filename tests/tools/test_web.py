@@ -8,8 +8,10 @@ import json
 import re
 import signal
 import socket
+import time
 import urllib.error
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from ecl_logging import EventCountLogger
 from ecl_logging.tools.web import main
 from tests.exporters.exporting import OPENMETRICS, Web, named, parse_openmetrics, samples_of
 from tests.faults.programs import Programs
+from tests.redis_servers import RedisServer
 from tests.tools.conftest import Ran
 from tests.waiting import wait_until
 
@@ -118,6 +121,27 @@ def test_ctrl_c_ends_it_amid_connections(web: Web) -> None:
 
     assert (ended.status, ended.out) == (130, "")
     assert ended.err.count("\n") == 1  # where it listened
+
+
+def test_it_ends_without_a_word_amid_requests_that_wait(
+    own_server: RedisServer, tmp_path: Path
+) -> None:
+    """More than there are threads, for a store that hangs."""
+    programs = Programs(tmp_path, own_server)
+    with EventCountLogger(GROUPS, store=programs.url) as ecl:
+        ecl["requests"].log("req1")
+    web = Web(programs, "--metrics-only").start()
+    own_server.pause()
+    try:
+        with contextlib.ExitStack() as waiting:
+            for _ in range(8):
+                one = waiting.enter_context(socket.create_connection(web.address.split(":")))
+                one.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(0.5)  # in which they come in
+            assert web.end() == ""
+    finally:
+        own_server.go_on()
+        programs.kill_all()
 
 
 def test_without_a_store_it_starts_and_says_so(programs: Programs) -> None:
