@@ -23,7 +23,8 @@ class Flushed:
     @property
     def store(self) -> Store:
         """Where it all goes."""
-        return self._flusher.store
+        store: Store = self._flusher.store
+        return store
 
     @property
     def exit_timeout(self) -> float:

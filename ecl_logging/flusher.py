@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ecl_logging.deadlines import Deadline
 from ecl_logging.fast_path import flushing_threads
@@ -23,7 +23,7 @@ from ecl_logging.outage import Outage
 from ecl_logging.patience import Patience
 from ecl_logging.retirement import Retirement
 from ecl_logging.stores.fork_gate import is_interrupted_here
-from ecl_logging.stores.protocols import Store
+from ecl_logging.stores.protocols import Destination
 from ecl_logging.tallies import Tallies
 from ecl_logging.ticker import Ticker
 
@@ -74,7 +74,7 @@ class Flusher:
     is_closed: bool
     _pid: int
 
-    def __init__(self, store: Store, *, in_thread: bool = True, what: str = "counts") -> None:
+    def __init__(self, store: Destination, *, in_thread: bool = True, what: str = "counts") -> None:
         """`in_thread`: with a thread of its own; without, nothing is sent but on request.
 
         `what`: is sent, for warnings.
@@ -98,8 +98,8 @@ class Flusher:
             ticker.stop(0.0)
         return ticker
 
-    def _use(self, store: Store) -> None:
-        self.store = store
+    def _use(self, store: Destination) -> None:
+        self.store: Any = store  # which those whose flusher it is know
         hint = "" if store.shown.startswith(_SERVERS) else _HINT
         if self._what == "counts":
             self.outage = Outage(hint=hint)

@@ -2,7 +2,7 @@
 
 A batch whose outcome is not known is sent again as it was; the store takes it in once, by its
 source and number. What is sent, and what there is to do beside it, subclasses say: `sender` for
-the counts of a group, `records.outbox` for what was said.
+the counts of a group, `outbox` for what was said.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.fast_path import flushing_threads, shut_fast_paths
 from ecl_logging.locks import Interrupted, do_alone
 from ecl_logging.outage import Outage
-from ecl_logging.stores.protocols import DUPLICATE, GAP, Store
+from ecl_logging.stores.protocols import DUPLICATE, GAP, Destination
 
 __all__ = ["NumberedBatch", "NumberedReply", "NumberedSender", "Pending", "UnderWay"]
 
@@ -81,9 +81,9 @@ class NumberedSender(Generic[_Batch, _Reply]):
 
     _what = "counts"  # that are sent, in warnings
 
-    def __init__(self, pending: Pending, store: Callable[[], Store], outage: Outage) -> None:
+    def __init__(self, pending: Pending, store: Callable[[], Destination], outage: Outage) -> None:
         self._pending = pending
-        self._store = store
+        self._store: Callable[[], Any] = store  # which subclasses know more of
         self._outage = outage
         self._told: set[str] = set()
         self._told_of: Counter[str] = Counter()  # by kind

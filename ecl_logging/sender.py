@@ -78,7 +78,8 @@ class Sender(NumberedSender[Batch, Reply]):
         return UnderWay(batch)
 
     def _apply(self, batch: Batch, timeout: float) -> Reply:
-        return self._store().apply(batch, timeout=timeout)
+        reply: Reply = self._store().apply(batch, timeout=timeout)
+        return reply
 
     def _question(self, source: str) -> Batch:
         return question(self._group, source)

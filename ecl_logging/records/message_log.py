@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from ecl_logging.deadlines import STEP_SECONDS, Deadline
 from ecl_logging.errors import ConfigError
+from ecl_logging.kept import Kept
 from ecl_logging.notices import warn
 from ecl_logging.outage import Outage
+from ecl_logging.outbox import PartsSender
+from ecl_logging.pending_parts import Taken
 from ecl_logging.records.fingerprints import fingerprint_from
-from ecl_logging.records.kept import Kept
-from ecl_logging.records.outbox import PartsSender
-from ecl_logging.records.pending import Taken
 from ecl_logging.records.rendering.cutting import tidy
 from ecl_logging.records.rendering.texts import message_of
 from ecl_logging.records.severities import SEVERITY, severity_of

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import StoreError
+from ecl_logging.kept import Kept
 from ecl_logging.outage import Outage
+from ecl_logging.outbox import PartsSender
+from ecl_logging.pending_parts import Taken
 from ecl_logging.records.fingerprints import fingerprint_from
 from ecl_logging.records.in_hand import InHand
-from ecl_logging.records.kept import Kept
-from ecl_logging.records.outbox import PartsSender
-from ecl_logging.records.pending import Taken
 from ecl_logging.records.rendering.captured import as_json, captured, restored
 from ecl_logging.records.repeats import PendingRepeats, Seen, handle_repeats
 from ecl_logging.records.times import moment_of

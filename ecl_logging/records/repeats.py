@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ecl_logging.fast_path import flushing_threads
-from ecl_logging.records.pending import REASONS, PendingParts, Taken
+from ecl_logging.pending_parts import REASONS, PendingParts, Taken
 from ecl_logging.stores.keeping import Receipt, Repeated
 
 __all__ = ["PendingRepeats", "Seen", "handle_repeats"]

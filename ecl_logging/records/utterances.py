@@ -6,7 +6,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ecl_logging.records.pending import REASONS, PendingParts, Taken
+from ecl_logging.pending_parts import REASONS, PendingParts, Taken
 from ecl_logging.stores.keeping import HOUR, OTHER_MESSAGES, Receipt, Said
 
 __all__ = ["PendingMessages", "Utterance", "line_of"]

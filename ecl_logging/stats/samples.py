@@ -247,7 +247,8 @@ def mean_of(values: Sequence[float]) -> float:
     try:
         return math.fsum(values) / len(values)
     except OverflowError:  # the sum is beyond all floats, the mean is not
-        return math.fsum(value / len(values) for value in values)
+        half = math.fsum(value / (2 * len(values)) for value in values)
+        return max(-sys.float_info.max, min(2 * half, sys.float_info.max))
 
 
 def stddev_of(values: Sequence[float]) -> float:

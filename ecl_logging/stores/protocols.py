@@ -35,6 +35,7 @@ __all__ = [
     "Batch",
     "Bucket",
     "Definition",
+    "Destination",
     "Finished",
     "Reply",
     "Source",
@@ -192,8 +193,28 @@ class Totals:
     cells: Mapping[str, int] = field(default_factory=dict)
 
 
+class Destination(Protocol):
+    """What is sent to, as far as whoever sends goes by it. Every store is one."""
+
+    @property
+    def shown(self) -> str:
+        """The store's URL for messages, secrets masked."""
+
+    def advice(self, *, timeout: float = 5.0) -> str | None:
+        """What puts counts at risk in this place, if anything; asked before the first batch.
+
+        None when it has been asked before.
+        """
+
+    def close(self) -> None:
+        """Let go of connections. The store can be used again. Never raises."""
+
+    def after_fork(self) -> None:
+        """Forget what belongs to the parent process. Called in the child; only assigns."""
+
+
 @runtime_checkable
-class Store(Protocol):
+class Store(Destination, Protocol):
     """Shared counts.
 
     Every method is one atomic step: it happens whole or not at all, whatever fails, and no
@@ -204,10 +225,6 @@ class Store(Protocol):
 
     Building a store touches neither network nor disk.
     """
-
-    @property
-    def shown(self) -> str:
-        """The store's URL for messages, secrets masked."""
 
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0
@@ -278,15 +295,3 @@ class Store(Protocol):
 
     def mark(self, group: str, reader: str, interval: Interval, start: int) -> None:
         """Remember that a reader has come to this bucket. One that is marked later stays."""
-
-    def advice(self, *, timeout: float = 5.0) -> str | None:
-        """What puts counts at risk in this place, if anything; asked before the first batch.
-
-        None when it has been asked before.
-        """
-
-    def close(self) -> None:
-        """Let go of connections. The store can be used again. Never raises."""
-
-    def after_fork(self) -> None:
-        """Forget what belongs to the parent process. Called in the child; only assigns."""

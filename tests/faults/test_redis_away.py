@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from ecl_logging.deadlines import STEP_SECONDS
 from tests.canary import assert_no_canary
 from tests.conftest import wait_until
 from tests.faults.programs import Programs, Started
 from tests.redis_servers import RedisServer, free_port
 
 pytestmark = pytest.mark.timed
+
+HALF_A_TIME_OUT = STEP_SECONDS / 2
 
 # Sockets that note which thread calls into them; nothing of the library is imported before.
 PROGRAM = """
@@ -73,8 +76,9 @@ def assert_nobody_waited(program: Started, programs: Programs) -> list[str]:
     assert_no_canary("what the program printed", ended.out, ended.err)
     assert ended.status == 0, ended.err
     told = json.loads(ended.out.splitlines()[-1])
-    assert told["configured_in"] < 1.0  # far less than any time-out; most of it is importing
-    assert told["slowest"] < 1.0
+    # Far less than any time-out; most of the first is importing, and the machine may stand still.
+    assert told["configured_in"] < HALF_A_TIME_OUT
+    assert told["slowest"] < HALF_A_TIME_OUT
     assert told["at_sockets"] == 1  # the flusher's thread alone
     assert told["loggers_at_sockets"] == 0
     assert told["telemetry"]["applied"] == 10_000

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ecl_logging.handlers import DedupHandler, MessageHandler
+from ecl_logging.pending_parts import PendingParts
 from ecl_logging.records import MessageLog, RecordLog
 from ecl_logging.records import utterances as utterances_module
-from ecl_logging.records.pending import PendingParts
 from ecl_logging.records.repeats import PendingRepeats, Seen
 from ecl_logging.records.utterances import PendingMessages, Utterance
 from ecl_logging.stores.keeping import Receipt

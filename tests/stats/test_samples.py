@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -150,6 +151,7 @@ def test_other_numbers_become_floats_and_whole_ones_stay_whole(make):
 
 @given(st.lists(st.integers(-(10**308), 10**308) | FLOATS, min_size=1, max_size=5))
 @example([-17 * 10**307, 17 * 10**307])
+@example([sys.float_info.max] * 3)  # a third of it, rounded, thrice is beyond all floats
 def test_whatever_whole_numbers_there_are_all_can_be_told(values):
     sample = filled(UniformSample(), values)
 

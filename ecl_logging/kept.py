@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 from ecl_logging.errors import ConfigError
 from ecl_logging.flushed import Flushed
 from ecl_logging.flusher import Flusher
-from ecl_logging.records.outbox import Outbox, PartsSender
-from ecl_logging.records.pending import PendingParts
+from ecl_logging.outbox import Outbox, PartsSender
+from ecl_logging.pending_parts import PendingParts
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.keeping import Keeper
 from ecl_logging.stores.protocols import Store

@@ -15,7 +15,7 @@ from ecl_logging.deadlines import Deadline
 from ecl_logging.flusher import Flusher
 from ecl_logging.locks import Interrupted
 from ecl_logging.numbered import NumberedSender, UnderWay
-from ecl_logging.records.pending import PendingParts, Taken
+from ecl_logging.pending_parts import PendingParts, Taken
 from ecl_logging.stores.keeping import Keeper, MessageBatch, Receipt, RecordBatch
 from ecl_logging.stores.protocols import Store
 
