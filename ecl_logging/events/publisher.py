@@ -74,21 +74,27 @@ class Publisher(Kept):
         queue: object = None,
         *,
         topic: str = "events",
+        events_only: bool = False,
         max_waiting: int = MAX_WAITING,
         sync_interval: float | None = 1.0,
     ) -> None:
         """`queue`: a URL, or what else `open_queue` takes; by default the embedded one.
 
-        `topic`: a name of letters, digits, `_`, `.` and `-`. `max_waiting`: where so many events
+        `topic`: a name of letters, digits, `_`, `.` and `-`. `events_only`: pass over
+        log records that are no events. `max_waiting`: where so many events
         wait in the queue, those of this program wait here. `sync_interval`: seconds between two
         batches. Raises ConfigError.
         """
-        check_kept(wholes={"max_waiting": (max_waiting, 1, 10**9)}, sync_interval=sync_interval)
+        check_kept(
+            wholes={"max_waiting": (max_waiting, 1, 10**9)},
+            flags={"events_only": events_only},
+            sync_interval=sync_interval,
+        )
         try:
             self.topic = checked_topic(topic)
         except ValueError as error:
             raise ConfigError(f"topic: {error}") from None
-        self.max_waiting = max_waiting
+        self.max_waiting, self.events_only = max_waiting, events_only
         self._pending = PendingEvents()
         self._open(
             open_queue(queue),
@@ -107,7 +113,9 @@ class Publisher(Kept):
         self.notice()
 
     def add(self, record: logging.LogRecord) -> None:
-        """Publish the event of a log record, as `SchemaFormatter` makes it. Never waits or raises."""
+        """Publish the event of a log record, as `SchemaFormatter` makes it. Never waits, never
+        raises.
+        """
         try:
             self.take_in(record)
         except Exception as error:  # noqa: BLE001 - whatever a record can be made of
