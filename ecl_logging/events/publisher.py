@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.events.envelope import MAX_BYTES, encode
+from ecl_logging.events.envelope import checked, encode, new_event
+from ecl_logging.events.formatters import event_in, event_of
+from ecl_logging.events.log_payloads import log_payload
 from ecl_logging.events.pending import PendingEvent, PendingEvents
 from ecl_logging.events.queues import as_queue, open_queue
-from ecl_logging.events.records import event_of, problem_event
 from ecl_logging.kept import Kept
 from ecl_logging.outbox import PartsSender
 from ecl_logging.pending_parts import Taken
@@ -109,7 +110,7 @@ class Publisher(Kept):
 
         What it is made of is taken down at once. Raises EventError for what is no event.
         """
-        self._take_in(event, encode(event))
+        self._take_in(event, encode(checked(event)))
         self.notice()
 
     def add(self, record: logging.LogRecord) -> None:
@@ -127,24 +128,19 @@ class Publisher(Kept):
 
         Raises what the record raises; nothing has been taken in then.
         """
+        if self.events_only and event_in(record) is None:
+            return True
         event = event_of(record)
         return self._take_in(event, encode(event))
 
     def take_in_unreadable(self, error: BaseException | None) -> bool:
         """Take in, for a record that cannot even be looked at, an event that says so."""
-        event = problem_event(
-            f"a record that raises {type(error).__name__} when it is looked at", "ecl_logging"
-        )
+        text = f"a record that raises {type(error).__name__} when it is looked at"
+        event = new_event(log_payload(text, "error"), "ecl_logging")
         return self._take_in(event, encode(event))
 
     def _take_in(self, event: Mapping[str, Any], body: str) -> bool:
         header = event["header"]
-        if len(body) > MAX_BYTES:
-            event = problem_event(
-                f"an event of {len(body)} bytes, which are more than {MAX_BYTES}",
-                header["channel"],
-            )
-            return self._take_in(event, encode(event))
         self._flusher.after_fork()  # if no hook has done it yet: later it would be forgotten
         arrival = PendingEvent(Published(header["id"], header["channel"], body), len(body))
         arrivals = self._pending.arrivals

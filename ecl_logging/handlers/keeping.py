@@ -76,7 +76,8 @@ class KeepingHandler(FastHandler):
 
         with refused_aloud():
             self.log, number = checked_together(
-                made, lambda: check_level_and_names(level, unknown, {"level", "log", *where, *options})
+                made,
+                lambda: check_level_and_names(level, unknown, {"level", "log", *where, *options}),
             )
         self._owns_log = log is None
         self._flushing = flushing_threads

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ecl_logging.errors import ConfigError, StoreError
+from ecl_logging.errors import ConfigError, EventError, StoreError
 from ecl_logging.events.consumers import Consumer, ConsumerHub, ConsumerOperator
 from ecl_logging.events.engines.calls import Calls, ConsumersFailed, Operator, told
 from ecl_logging.events.engines.in_hand import InHand
 from ecl_logging.events.engines.outcomes import Outcomes
-from ecl_logging.events.envelope import EventError, parse
+from ecl_logging.events.envelope import parse
 from ecl_logging.events.queues.protocols import Queue
 from ecl_logging.lifetime import watch_forks
 from ecl_logging.notices import warn
@@ -50,7 +50,7 @@ class Engine:
         default_event_handler: Callable[[dict[str, Any]], Any] | None = None,
         *,
         polling_period: float = 1.0,
-        num_messages: int = 10,
+        num_messages: int = 50,
         claim_seconds: float = 60.0,
         max_deliveries: int = 5,
         retry_pause: float = 1.0,
@@ -196,14 +196,18 @@ class Engine:
     def poll_topic(self, topic: str, consumers: list[Consumer]) -> None:
         """Work on the messages of a topic while the engine runs, in a thread of its own."""
         while self.running:
-            is_empty = True
-            for message in self.messages(topic):
-                is_empty = False
-                self.on_message(message, consumers)
-                if not self.running:
-                    break
-            if is_empty and self._until_empty:
+            if not self._work_on_some(topic, consumers) and self._until_empty:
                 break
+
+    def _work_on_some(self, topic: str, consumers: list[Consumer]) -> bool:
+        """Work on what is handed out next; return whether there was anything."""
+        is_empty = True
+        for message in self.messages(topic):
+            is_empty = False
+            self.on_message(message, consumers)
+            if not self.running:
+                break
+        return not is_empty
 
     def messages(self, topic: str) -> Iterator[Message]:
         """Yield the messages that the queue hands out next; none after a while without any."""
