@@ -13,23 +13,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
-from ecl_logging.errors import ConfigError, EventError
+from ecl_logging.errors import EventError
 from ecl_logging.events.context import current_context
 from ecl_logging.events.ids import new_id
-from ecl_logging.events.needed import msgspec
+from ecl_logging.events.needed import InvalidVersion, Version, msgspec
 from ecl_logging.events.payloads import check_payload
 from ecl_logging.events.plain_values import Unfit, clean_text, plain
 from ecl_logging.events.strict_json import MAX_BYTES, read_json
 from ecl_logging.events.wording import expected_at, place, told
-from ecl_logging.extras import missing_one
-
-try:
-    from packaging.version import InvalidVersion, Version
-except ModuleNotFoundError as error:
-    missing = missing_one(error, ["packaging"])
-    raise ConfigError(
-        f"events need {missing}, which is not installed: pip install 'ecl-logging[events]'"
-    ) from None
 
 __all__ = [
     "MAX_BYTES",
@@ -38,6 +29,7 @@ __all__ = [
     "Context",
     "Event",
     "Header",
+    "as_event",
     "checked",
     "encode",
     "new_event",
@@ -53,7 +45,7 @@ MAX_CHANNEL = 500
 """So many characters a channel may have."""
 
 _HEADER_ROOM = 10_000  # more than a header has that is made here
-_LARGEST_ESCAPE = 12  # characters that JSON takes for one: two times \ud83d
+_AT_MOST = 13  # times as much as `plain` reckons an event may take as JSON
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
@@ -117,6 +109,18 @@ def checked(event: Any) -> dict[str, Any]:
     return event  # type: ignore[no-any-return]
 
 
+def as_event(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event that a program's mapping is, as a copy in plain values.
+
+    Raises EventError if it is none.
+    """
+    try:
+        return checked(plain(message, MAX_BYTES, depth=1)[0])
+    except Unfit as unfit:
+        where = place("", reversed(unfit.path)).removeprefix(".") or "the event"
+        raise EventError(f"{where}: {unfit.reason}") from None
+
+
 @lru_cache(maxsize=64)
 def _is_known(schema: str) -> bool:
     """Whether its version is one of those that this library understands."""
@@ -150,7 +154,8 @@ def new_event(
     Raises EventError for a payload that is none, or has what JSON does not have, and for an event
     that would have more than MAX_BYTES. Thread safe.
     """
-    if not isinstance(channel, str) or not 1 <= len(channel) <= MAX_CHANNEL:
+    channel = clean_text(channel) if isinstance(channel, str) else ""
+    if not 1 <= len(channel) <= MAX_CHANNEL:
         raise EventError(expected_at("header.channel"))
     copied, room = _copied(payload, "payload")
     if type(copied) is not dict:
@@ -158,7 +163,7 @@ def new_event(
     check_payload(copied)
     header: dict[str, Any] = {
         "id": new_id(),
-        "channel": clean_text(channel),
+        "channel": channel,
         "timestamp": _written(timestamp),
     }
     where = current_context() if context is None else _copied(context, "header.context")[0]
@@ -167,7 +172,7 @@ def new_event(
     event = {"schema": SCHEMA_VERSION, "header": header, "payload": copied}
     if context is not None:
         checked(event)
-    if (MAX_BYTES - room) * _LARGEST_ESCAPE > MAX_BYTES - _HEADER_ROOM or context is not None:
+    if (MAX_BYTES - room) * _AT_MOST > MAX_BYTES - _HEADER_ROOM or context is not None:
         _check_size(event)
     return event
 

@@ -33,16 +33,17 @@ class _Origin:
 
     def __init__(self) -> None:
         drawn = int.from_bytes(os.urandom(10), "big")
-        self.random = _base_32(drawn & (1 << 40) - 1, 4)
+        self.random = _eight(drawn & (1 << 40) - 1)
         # In the lower half, so that it does not begin anew within any process's life.
         self.sequence: Iterator[int] = itertools.count(drawn >> (80 - _SEQUENCE_BITS + 1))
         self.latest = 0  # milliseconds
 
 
-def _base_32(number: int, pairs: int) -> str:
-    """Return the lowest `10 * pairs` bits as so many pairs of characters."""
-    return "".join(
-        [_PAIRS[number >> shift & 1023] for shift in range(10 * pairs - 10, -10, -10)],
+def _eight(number: int) -> str:
+    """Return the lowest 40 bits as characters."""
+    return (
+        f"{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}"
+        f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
     )
 
 
@@ -61,7 +62,8 @@ def new_id() -> str:
     else:
         now = origin.latest
     # The number after the time: who comes later within a millisecond has the greater number.
-    return PREFIX + _base_32(now, 5) + _base_32(next(origin.sequence), 4) + origin.random
+    number = next(origin.sequence)
+    return f"{PREFIX}{_PAIRS[now >> 40 & 1023]}{_eight(now)}{_eight(number)}{origin.random}"
 
 
 def _in_child() -> None:

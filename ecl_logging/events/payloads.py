@@ -13,9 +13,16 @@ from ecl_logging.errors import EventError
 from ecl_logging.events.needed import msgspec
 from ecl_logging.events.wording import expected_at, told
 
-__all__ = ["KNOWN_PAYLOADS", "LogPayload", "Metric", "MetricsPayload", "check_payload"]
+__all__ = [
+    "KNOWN_PAYLOADS",
+    "MAX_CLS_TYPE",
+    "LogPayload",
+    "Metric",
+    "MetricsPayload",
+    "check_payload",
+]
 
-_MAX_CLS_TYPE = 200  # characters
+MAX_CLS_TYPE = 200  # characters
 
 
 class LogPayload(msgspec.Struct, tag_field="cls_type", tag="log"):
@@ -49,7 +56,7 @@ KNOWN_PAYLOADS: Mapping[str, type[msgspec.Struct]] = {
 def check_payload(payload: Mapping[str, Any]) -> None:
     """Raise EventError for a payload of plain values that is none, or not what its type says."""
     cls_type = payload.get("cls_type")
-    if not isinstance(cls_type, str) or not 1 <= len(cls_type) <= _MAX_CLS_TYPE:
+    if not isinstance(cls_type, str) or not 1 <= len(cls_type) <= MAX_CLS_TYPE:
         raise EventError(expected_at("payload.cls_type", is_missing="cls_type" not in payload))
     known = KNOWN_PAYLOADS.get(cls_type)
     if known is not None:

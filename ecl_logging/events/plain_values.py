@@ -26,7 +26,7 @@ SMALLEST_INT, LARGEST_INT = -(2**63), 2**64 - 1
 """Integers that fit into 64 bits, with or without a sign."""
 
 _OWN_TEXT = (datetime, date, time, timedelta, UUID, Decimal)
-_OVERHEAD = 4  # of each value: at least so many characters, of which some are marks
+_OF_VALUE, _OF_KEY = 2, 3  # characters that JSON takes at least, beside those of a text
 _NAME = type.__dict__["__name__"]
 
 
@@ -49,7 +49,8 @@ def clean_text(text: str) -> str:
 def plain(value: object, room: int, *, depth: int = 2) -> tuple[Any, int]:
     """Return a copy in plain values, and how much room is left.
 
-    `room`: in characters; each value takes some, too. Dates, UUIDs, decimals, enumerations,
+    `room`: in characters of JSON; a value takes at least a 13th of what it takes there, and at
+    most as many. Dates, UUIDs, decimals, enumerations,
     dataclasses and structs are written as msgspec writes them. Raises Unfit, with its `path`, for
     all else, for more than there is room for, and for what raises when it is looked at.
     """
@@ -63,7 +64,7 @@ class _Copier:
 
     def copy(self, value: object, depth: int) -> Any:  # noqa: C901 - one line for each kind
         kind = type(value)
-        self._take(_OVERHEAD)
+        self._take(_OF_VALUE)
         if kind is str:
             self._take(len(value))  # type: ignore[arg-type]
             return clean_text(value)  # type: ignore[arg-type]
@@ -106,6 +107,7 @@ class _Copier:
         return copied
 
     def _key(self, key: object) -> str:
+        self._take(_OF_KEY)
         if type(key) is str:
             self._take(len(key))
             return clean_text(key)
