@@ -11,20 +11,32 @@ from ecl_logging.lazy_names import loader_of
 
 if TYPE_CHECKING:
     from ecl_logging.errors import EventError
+    from ecl_logging.events.consumers import (
+        Consumer,
+        ConsumerHub,
+        ConsumerOperator,
+        consumer_config,
+    )
     from ecl_logging.events.envelope import SCHEMA_VERSION, encode, new_event, parse
     from ecl_logging.events.event_messages import EventMessage
     from ecl_logging.events.formatters import SchemaFormatter, event_of
     from ecl_logging.events.loggers import configure, get_logger
     from ecl_logging.events.processors import SchemaProcessor, to_record
+    from ecl_logging.events.publisher import Publisher
     from ecl_logging.events.schema import json_schema
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Consumer",
+    "ConsumerHub",
+    "ConsumerOperator",
     "EventError",
     "EventMessage",
+    "Publisher",
     "SchemaFormatter",
     "SchemaProcessor",
     "configure",
+    "consumer_config",
     "encode",
     "event_of",
     "get_logger",
@@ -37,6 +49,7 @@ __all__ = [
 _MODULE_OF = {
     "Consumer": "consumers",
     "ConsumerHub": "consumers",
+    "ConsumerOperator": "consumers",
     "EventError": "envelope",
     "EventMessage": "event_messages",
     "Publisher": "publisher",

@@ -53,8 +53,9 @@ class Consumer:
             raise ConfigError(f"consumer {self.name}: {'; '.join(problems)}")
 
     def _problems(self) -> Iterator[str]:
-        if not callable(self.func):
-            yield f"{self.func!r:.80} cannot be called"
+        function: object = self.func
+        if not callable(function):
+            yield f"{function!r:.80} cannot be called"
         bare = _PLACEHOLDER.sub("x", self.topic) if isinstance(self.topic, str) else ""
         if not _TOPIC.fullmatch(bare):
             yield (

@@ -20,7 +20,7 @@ from ecl_logging.events.log_payloads import (
     text_of,
 )
 
-__all__ = ["SchemaFormatter", "event_of"]
+__all__ = ["SchemaFormatter", "event_in", "event_of"]
 
 _LATEST = 2**37  # Unix time, some 4,000 years from now
 _OF_STRUCTLOG = {"event", "level", "logger", "timestamp", "exc_info", "stack_info", "exception"}
@@ -67,6 +67,17 @@ def event_of(record: logging.LogRecord) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the program's own objects can raise anything
         problem = f"raised {type(error).__name__} when it was looked at"
     return new_event(_payload_of(record, problem), _channel(record), timestamp=_created(record))
+
+
+def event_in(record: logging.LogRecord) -> dict[str, Any] | None:
+    """Return the event that a record is; None if it is none. Raises nothing of its objects'."""
+    message = vars(record).get("msg")
+    if type(message) is EventMessage:
+        return dict(message)
+    try:
+        return _event_in(message, vars(record).get("args"))
+    except Exception:  # noqa: BLE001 - the program's own objects can raise anything
+        return None
 
 
 def _event_in(message: object, args: object) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from ecl_logging.stores.queueing import Published
 __all__ = ["PendingEvent", "PendingEvents"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PendingEvent:
     """One event: nothing is added to it, so it is sent as it arrives."""
 

@@ -64,8 +64,8 @@ class Publisher(Kept):
     """Publishes events to one topic of a queue. Thread safe.
 
     Whatever fails, each event is in the queue once, where the queue is one of ours; see
-    `docs/events.md`. While the queue is away, events wait in memory, which is bounded: beyond 20,000
-    events or 32 MiB the oldest go (`telemetry()["dropped"]["memory"]`).
+    `docs/events.md`. While the queue is away, events wait in memory, which is bounded: beyond
+    20,000 events or 32 MiB the oldest go (`telemetry()["dropped"]["memory"]`).
 
     Builds without touching network or disk. Also a context manager, which closes it.
     """
@@ -114,8 +114,9 @@ class Publisher(Kept):
         self.notice()
 
     def add(self, record: logging.LogRecord) -> None:
-        """Publish the event of a log record, as `SchemaFormatter` makes it. Never waits, never
-        raises.
+        """Publish the event of a log record, as `SchemaFormatter` makes it.
+
+        Never waits, never raises.
         """
         try:
             self.take_in(record)

@@ -51,7 +51,7 @@ def _as_json(letter: DeadLetter) -> str:
 
 
 def _done_with(verb: str, do: Callable[[Queue, str], int]) -> _Action:
-    def action(queue: Queue, topics: Sequence[str], *, as_json: bool) -> None:
+    def action(queue: Queue, topics: Sequence[str], *, as_json: bool) -> None:  # noqa: ARG001
         for topic in topics:
             n = do(queue, topic)
             print(f"{verb} {n} dead letter{'' if n == 1 else 's'} of {topic}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import threading
@@ -138,7 +139,7 @@ def test_pauses_between_tries_grow(in_memory):
     engine = Engine(hub_of(consume), in_memory, retry_pause=0.1, max_deliveries=4)
     ran_until(engine, lambda: in_memory.backlog("sales").dead_letters == 1)
 
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in itertools.pairwise(times)]
     assert [pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4), strict=True)] == [
         True,
         True,
