@@ -67,7 +67,6 @@ _REFUSALS = frozenset(
         KafkaError.UNSUPPORTED_VERSION,
         KafkaError._AUTHENTICATION,
         KafkaError._INVALID_ARG,
-        KafkaError._MSG_SIZE_TOO_LARGE,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,
     }

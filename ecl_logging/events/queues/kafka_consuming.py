@@ -181,9 +181,10 @@ class TopicConsumer:
         return None
 
     def _next_fresh(self) -> Entry | None:
-        if not all(partition.is_read for partition in self._partitions.values()):
-            return None  # what of it is done is not known yet
         while self._fresh:
+            partition = self._fresh[0].partition
+            if not (partition.is_read or partition.is_gone):
+                return None  # what of it is done is not known yet
             entry = self._fresh.popleft()
             if entry.is_open():
                 return entry

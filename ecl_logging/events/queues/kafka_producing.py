@@ -31,9 +31,8 @@ _LARGEST = 64 * 2**20  # bytes of a message that goes out; brokers take less, un
 _SLICE_SECONDS = 0.05  # another thread may have been told what this one waits for
 _CLOSE_SECONDS = 2.0
 _TOO_LARGE = {
-    KafkaError._MSG_SIZE_TOO_LARGE: "message.max.bytes of this client",
-    KafkaError.MSG_SIZE_TOO_LARGE: "message.max.bytes of the broker or max.message.bytes of the"
-    " topic",
+    KafkaError.MSG_SIZE_TOO_LARGE: "message.max.bytes, of the broker or in the settings, or"
+    " max.message.bytes of the topic",
     KafkaError.RECORD_LIST_TOO_LARGE: "segment.bytes of the topic",
 }
 _SETTINGS: dict[str, object] = {
@@ -159,7 +158,7 @@ class Producing:
             return translated(f"{self._address.shown}: topic {sending.topic}", error)
         size = len(sending.messages[number].body)
         return StoreError(
-            f"{self._address.shown}: topic {sending.topic}: an event of {size} bytes is larger than"
+            f"{self._address.shown}: topic {sending.topic}: an event of {size} bytes is more than"
             f" {limit} allows"
         )
 
