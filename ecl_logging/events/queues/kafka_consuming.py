@@ -15,13 +15,14 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.events.queues.kafka_addresses import KafkaAddress
 from ecl_logging.events.queues.kafka_clients import (
     REBALANCING,
     Heard,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
     let_go,
     new_consumer,
     translated,
