@@ -3,7 +3,8 @@
 One thread for each topic: receive -> parse -> route -> call -> acknowledge. A message is
 acknowledged when all its consumers have done their work; where one fails it comes again after a
 pause, and after `max_deliveries` it goes to the dead letters, with the reason. What is no event
-goes there at once. The methods that subclasses override are those of balog's engines (Balanced, 2014).
+goes there at once. The methods that subclasses override are those of balog's engines (Balanced,
+2014).
 """
 
 from __future__ import annotations
