@@ -143,6 +143,17 @@ if with_new then
         return body_of(entry[2])
     end)
 end
+-- Before the others: what is new may be among them.
+for _, id in ipairs(strays) do
+    redis.call('ZREM', CLAIMED, id)
+    redis.call('ZREM', PAUSED, id)
+end
+for _, id in ipairs(gone) do -- an entry that is there stays: only nobody waits for its end
+    redis.call('XACK', STREAM, GROUP, id)
+    redis.call('ZREM', CLAIMED, id)
+    redis.call('ZREM', PAUSED, id)
+    redis.call('HDEL', UNCOUNTED, id)
+end
 if #found > again then
     redis.call('XREADGROUP', 'GROUP', GROUP, CONSUMER, 'COUNT', #found - again,
         'STREAMS', STREAM, '>')
@@ -160,15 +171,5 @@ for at, one in ipairs(found) do
     for _, word in ipairs({id, one.body, whole(deliveries), whole(times)}) do
         table.insert(answer, word)
     end
-end
-for _, id in ipairs(strays) do
-    redis.call('ZREM', CLAIMED, id)
-    redis.call('ZREM', PAUSED, id)
-end
-for _, id in ipairs(gone) do -- an entry that is there stays: only nobody waits for its end
-    redis.call('XACK', STREAM, GROUP, id)
-    redis.call('ZREM', CLAIMED, id)
-    redis.call('ZREM', PAUSED, id)
-    redis.call('HDEL', UNCOUNTED, id)
 end
 return answer
