@@ -2,6 +2,7 @@
 
 EclError
 ├── ConfigError        what was configured or asked for means nothing
+├── EventError         this is no event, or cannot become one
 └── StoreError         the store refused, or holds something that is not ours
     └── StoreUnavailable   the store cannot be reached now; trying again may help
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "EclError", "StoreError", "StoreUnavailable"]
+__all__ = ["ConfigError", "EclError", "EventError", "StoreError", "StoreUnavailable"]
 
 
 class EclError(Exception):
@@ -26,6 +27,10 @@ class ConfigError(EclError, ValueError):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class EventError(EclError, ValueError):
+    """What is no event, or cannot become one: in one line, where and what would be right."""
 
 
 class StoreError(EclError):

@@ -12,9 +12,9 @@ from ecl_logging.outbox import Outbox, PartsSender
 from ecl_logging.pending_parts import PendingParts
 from ecl_logging.stores import open_chosen_store
 from ecl_logging.stores.keeping import Keeper
-from ecl_logging.stores.protocols import Store
+from ecl_logging.stores.protocols import Destination, Store
 
-__all__ = ["Kept", "Telemetry"]
+__all__ = ["Kept", "Telemetry", "opened_keeper"]
 
 
 _SYNC_SECONDS = 1.0
@@ -35,25 +35,33 @@ class Telemetry(TypedDict):
     last_error: str | None
 
 
+def opened_keeper(store: object, name: str) -> Store:
+    """Open a store that keeps records and messages; `name` is what it calls what is kept of them.
+
+    Raises ConfigError.
+    """
+    opened = open_chosen_store(store, None)
+    if not isinstance(opened, Keeper):
+        raise ConfigError(f"store: {type(opened).__name__} keeps counts, and nothing else")
+    # Loaded here and not with the first use, which is in a thread: a lock of the import system
+    # that a fork finds taken stays taken in the child.
+    getattr(opened, name)
+    return opened
+
+
 class Kept(Flushed):
-    """Keeps in a store what was said."""
+    """Keeps in a store what was said, or sends it to a queue."""
 
     def _open(
         self,
-        store: object,
+        opened: Destination,
         pending: PendingParts[Any, Any, Any],
-        sender: Callable[[Callable[[], Store]], PartsSender[Any]],
+        sender: Callable[[Callable[[], Any]], PartsSender[Any]],
         *,
         name: str,
         sync_interval: float | None,
     ) -> None:
-        """`sender` gets what returns the store; `name` is what the store calls what is kept."""
-        opened = open_chosen_store(store, None)
-        if not isinstance(opened, Keeper):
-            raise ConfigError(f"store: {type(opened).__name__} keeps counts, and nothing else")
-        # Loaded here and not with the first use, which is in a thread: a lock of the import system
-        # that a fork finds taken stays taken in the child.
-        getattr(opened, name)
+        """`sender` gets what returns the store; `name` is what messages call what is kept."""
         self._flusher = Flusher(opened, what=name)
         period = sync_interval or _SYNC_SECONDS
         self._outbox = Outbox(name, self._flusher, pending, sender, sync_interval=period)

@@ -17,11 +17,11 @@ from ecl_logging.locks import Interrupted
 from ecl_logging.numbered import NumberedSender, UnderWay
 from ecl_logging.pending_parts import PendingParts, Taken
 from ecl_logging.stores.keeping import Keeper, MessageBatch, Receipt, RecordBatch
-from ecl_logging.stores.protocols import Store
+from ecl_logging.stores.queueing import EventBatch
 
 __all__ = ["Outbox", "PartsSender"]
 
-_Batch = TypeVar("_Batch", RecordBatch, MessageBatch)
+_Batch = TypeVar("_Batch", RecordBatch, MessageBatch, EventBatch)
 
 
 class PartsSender(NumberedSender[_Batch, Receipt], Generic[_Batch]):
@@ -75,7 +75,7 @@ class Outbox(Batching):
         name: str,
         flusher: Flusher,
         pending: PendingParts[Any, Any, Any],
-        make_sender: Callable[[Callable[[], Store]], PartsSender[Any]],
+        make_sender: Callable[[Callable[[], Any]], PartsSender[Any]],
         *,
         sync_interval: float,
     ) -> None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KeepingHandler"]
 
-_LEADING = ("config", "level", "log", "redis", "store", "sync_interval")
-
 
 class KeepingHandler(FastHandler):
     """Gives records to a log that keeps them. Never waits, never raises, never changes a record."""
@@ -34,8 +32,31 @@ class KeepingHandler(FastHandler):
         unknown: dict[str, object],
         options: dict[str, tuple[object, object]],
     ) -> None:
+        """Be a handler of this log, or of one that is made of all else; see `_open_at`."""
+        self._open_at(
+            log,
+            kind,
+            {"config": config, "store": store, "redis": redis},
+            lambda: _store(config, store, redis),
+            level=level,
+            unknown=unknown,
+            options=options,
+        )
+
+    def _open_at(  # noqa: PLR0913 - as above
+        self,
+        log: object,
+        kind: type[Any],
+        where: dict[str, object],
+        place: Callable[[], object],
+        *,
+        level: object,
+        unknown: dict[str, object],
+        options: dict[str, tuple[object, object]],
+    ) -> None:
         """Be a handler of this log, or of one that is made of all else.
 
+        `where`: the arguments that say where the log has its place, by name; `place` returns it.
         `options`: the arguments of the log by name, each with what it is if nobody gives it.
         Raises ConfigError with every problem there is, and writes it to stderr as well.
         """
@@ -48,15 +69,15 @@ class KeepingHandler(FastHandler):
         def made() -> Any:
             given = {name for name, (value, usual) in options.items() if value != usual}
             if log is not None:
-                where = {"config": config, "store": store, "redis": redis}
                 given.update(name for name, value in where.items() if value is not None)
                 return _given(log, kind, given)
             values = {name: value for name, (value, _) in options.items()}
-            return kind(_store(config, store, redis), **values)
+            return kind(place(), **values)
 
         with refused_aloud():
             self.log, number = checked_together(
-                made, lambda: check_level_and_names(level, unknown, {*_LEADING, *options})
+                made,
+                lambda: check_level_and_names(level, unknown, {"level", "log", *where, *options}),
             )
         self._owns_log = log is None
         self._flushing = flushing_threads

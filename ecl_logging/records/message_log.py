@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ecl_logging.deadlines import STEP_SECONDS, Deadline
 from ecl_logging.errors import ConfigError
-from ecl_logging.kept import Kept
+from ecl_logging.kept import Kept, opened_keeper
 from ecl_logging.notices import warn
 from ecl_logging.outage import Outage
 from ecl_logging.outbox import PartsSender
@@ -130,7 +130,7 @@ class MessageLog(Kept):
         self.fingerprint = fingerprint_from(fingerprint)
         self._pending = PendingMessages(recent)
         self._open(
-            store,
+            opened_keeper(store, "messages"),
             self._pending,
             lambda store: _Sender(self._pending, store, self._flusher.outage, self),
             name="messages",

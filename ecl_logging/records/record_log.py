@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ecl_logging.deadlines import STEP_SECONDS
 from ecl_logging.errors import StoreError
-from ecl_logging.kept import Kept
+from ecl_logging.kept import Kept, opened_keeper
 from ecl_logging.outage import Outage
 from ecl_logging.outbox import PartsSender
 from ecl_logging.pending_parts import Taken
@@ -133,7 +133,7 @@ class RecordLog(Kept):
         self._bounds = (max_kinds, max_bytes)
         self._pending = PendingRepeats()
         self._open(
-            store,
+            opened_keeper(store, "records"),
             self._pending,
             lambda store: _Sender(self._pending, store, self._flusher.outage, self),
             name="records",

@@ -25,6 +25,7 @@ from ecl_logging.stores.sql.in_memory import InMemory
 
 if TYPE_CHECKING:
     from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
+    from ecl_logging.stores.queueing import KeepsEvents
 
 __all__ = ["MemoryStore"]
 
@@ -123,7 +124,7 @@ class _MemoryTables:
 class MemoryStore:
     """`memory://`: private to whoever opened it; `memory://NAME`: shared in the process.
 
-    A forked child goes on with a copy of its own. Thread safe. A `Keeper`, too.
+    A forked child goes on with a copy of its own. Thread safe. A `Keeper` and a `QueueKeeper`, too.
     """
 
     def __init__(self, shown: str = "memory://", clock: Callable[[], float] = time.time) -> None:
@@ -146,6 +147,12 @@ class MemoryStore:
         from ecl_logging.stores.sql.keepers import SqlMessages
 
         return SqlMessages(self._kept, self._clock)
+
+    @cached_property
+    def events(self) -> KeepsEvents:
+        from ecl_logging.stores.sql.queue_keeper import SqlEvents
+
+        return SqlEvents(self._kept, self._clock)
 
     def _write(self, step: Callable[[_MemoryTables], _T]) -> _T:
         """Take one atomic step, which takes microseconds whatever a `timeout` would allow."""

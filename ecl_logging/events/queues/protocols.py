@@ -21,6 +21,9 @@ class Queue(Destination, Protocol):
     disk.
     """
 
+    empty_after: float
+    """So many seconds without a message say that a topic has none that could be handed out."""
+
     def publish(self, batch: EventBatch, *, timeout: float = 5.0) -> Receipt:
         """Take in a batch once; see `KeepsEvents.put`.
 

@@ -33,6 +33,7 @@ from ecl_logging.stores.redis.server import READ_SECONDS, Place, Server
 
 if TYPE_CHECKING:
     from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
+    from ecl_logging.stores.queueing import KeepsEvents
 
 __all__ = ["RedisStore"]
 
@@ -264,7 +265,7 @@ class RedisStore:
     def after_fork(self) -> None:
         self._connections.after_fork()
 
-    # --- what is kept of what was said
+    # --- what is kept of what was said, and of events
 
     # Made, with their scripts, when somebody asks: who only counts does not pay for them. That is
     # where a program is configured, not in a thread: see `open_store`.
@@ -280,6 +281,12 @@ class RedisStore:
         from ecl_logging.stores.redis.messages import RedisMessages
 
         return RedisMessages(self._server)
+
+    @cached_property
+    def events(self) -> KeepsEvents:
+        from ecl_logging.stores.redis.events import RedisEvents
+
+        return RedisEvents(self._server)
 
     # --- running a script
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ecl_logging.errors import StoreError
 from ecl_logging.stores.keeping import AT_ONCE, Entry, Receipt, RecordBatch, Repeated, Waiting
 from ecl_logging.stores.protocols import APPLIED
-from ecl_logging.stores.sql.rows import slices_of_rows, text, words
+from ecl_logging.stores.sql.rows import rows_of, slices_of_rows, text, time_in_words, time_of
 from ecl_logging.stores.sql.sources import Judged
 from ecl_logging.stores.sql.tables import RECORDS
 
@@ -133,15 +133,9 @@ def can_claim(connection: sqlite3.Connection, *, now: float) -> bool:
     return bool(found.fetchone()[0])
 
 
-# A time in two whole numbers, because SQLite's decimals are not exact; what is no time, in none.
-_PARTS = 2**52
-_TIME = (
-    "CASE typeof({0}) WHEN 'real' THEN CAST({0} AS INTEGER) || ' ' ||"
-    f" CAST(({{0}} - CAST({{0}} AS INTEGER)) * {_PARTS}.0 AS INTEGER) ELSE '- -' END"
-)
 _ENTRY = (
     "number || ' ' || token || ' ' || hex(kind) || ' ' || second"
-    f" || ' ' || {_TIME.format('first')} || ' ' || {_TIME.format('last')}"
+    f" || ' ' || {time_in_words('first')} || ' ' || {time_in_words('last')}"
     " || ' ' || repeats || ' ' || hex(record)"
 )
 _WORDS_OF_ENTRY = 10
@@ -161,20 +155,20 @@ def claim(connection: sqlite3.Connection, limit: int, *, seconds: float, now: fl
         f"UPDATE entries SET is_open = 0, claimed_until = ? WHERE number IN ({_FREE})",  # noqa: S608 - a constant
         (now + seconds, limit),
     )
-    return _entries_of(words(packed))
+    return _entries_of(packed)
 
 
-def _entries_of(found: list[str]) -> list[Entry]:
+def _entries_of(packed: str) -> list[Entry]:
     """The entries, oldest first."""
     numbered = []
-    for row in zip(*(found[n::_WORDS_OF_ENTRY] for n in range(_WORDS_OF_ENTRY)), strict=True):
+    for row in rows_of(packed, _WORDS_OF_ENTRY):
         number, token, kind, second, first, first_part, last, last_part, repeats, record = row
         entry = Entry(
             id=f"{token}-{number}",
             kind=text(kind),
             second=int(second),
-            first=int(first) + int(first_part) / _PARTS,
-            last=int(last) + int(last_part) / _PARTS,
+            first=time_of(first, first_part),
+            last=time_of(last, last_part),
             repeats=int(repeats),
             record=text(record),
         )

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from ecl_logging.stores.keeping import HOUR, OTHER_MESSAGES, Common, Hour
 from ecl_logging.stores.protocols import AHEAD_SECONDS, MAX_CELL
-from ecl_logging.stores.sql.rows import MOST_PARAMETERS, in_slices, slices_of_rows, text, words
+from ecl_logging.stores.sql.rows import (
+    MOST_PARAMETERS,
+    in_slices,
+    rows_of,
+    slices_of_rows,
+    text,
+    words,
+)
 from ecl_logging.stores.sql.speakers import Speaker, known_numbers
 
 if TYPE_CHECKING:
@@ -170,8 +177,7 @@ def common(connection: sqlite3.Connection, asked: Sequence[Speaker]) -> list[Com
             """,  # noqa: S608 - question marks only
             some,
         ).fetchone()[0]
-        found = words(packed)
-        for speaker, start, message, n in zip(*(found[n::4] for n in range(4)), strict=True):
+        for speaker, start, message, n in rows_of(packed, 4):
             counts[int(speaker), int(start)][text(message)] = int(n)
     return [_common_of(numbers.get(name, -1), hours, counts) for name in asked]
 

@@ -15,8 +15,9 @@ from ecl_logging.stores.keeping import (
     RecordBatch,
     Waiting,
 )
-from ecl_logging.stores.sql import entries, hours, lines, messages, tables
+from ecl_logging.stores.sql import entries, hours, lines, messages
 from ecl_logging.stores.sql.speakers import speakers as all_speakers
+from ecl_logging.stores.sql.tables import KEPT
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,18 +53,18 @@ class SqlRecords:
     def _can_claim(self, timeout: float) -> bool:
         """Gatherers ask again and again: where there is nothing, no writer waits for them."""
         with self._transactions.reading(timeout) as connection:
-            is_there = tables.are_there(connection)
+            is_there = KEPT.are_there(connection)
             return is_there and entries.can_claim(connection, now=self._clock())
 
     def ack(self, ids: Collection[str], *, timeout: float = 5.0) -> int:
         if not ids:
             return 0
         with self._transactions.writing(timeout) as connection:
-            return entries.ack(connection, ids) if tables.are_there(connection) else 0
+            return entries.ack(connection, ids) if KEPT.are_there(connection) else 0
 
     def waiting(self, *, timeout: float = 5.0) -> Waiting:
         with self._transactions.reading(timeout) as connection:
-            if not tables.are_there(connection):
+            if not KEPT.are_there(connection):
                 return Waiting()
             return entries.waiting(connection, now=self._clock())
 
@@ -80,19 +81,19 @@ class SqlMessages:
 
     def speakers(self, *, timeout: float = 5.0) -> list[tuple[str, str]]:
         with self._transactions.reading(timeout) as connection:
-            return all_speakers(connection) if tables.are_there(connection) else []
+            return all_speakers(connection) if KEPT.are_there(connection) else []
 
     def recent(
         self, speakers: Sequence[tuple[str, str]], limit: int, *, timeout: float = 5.0
     ) -> list[list[str]]:
         with self._transactions.reading(timeout) as connection:
-            if not tables.are_there(connection):
+            if not KEPT.are_there(connection):
                 return [[] for _ in speakers]
             return lines.recent(connection, speakers, limit)
 
     def common(self, speakers: Sequence[tuple[str, str]], *, timeout: float = 5.0) -> list[Common]:
         with self._transactions.reading(timeout) as connection:
-            if not tables.are_there(connection):
+            if not KEPT.are_there(connection):
                 return [Common() for _ in speakers]
             return hours.common(connection, speakers)
 

@@ -12,7 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
-__all__ = ["MOST_PARAMETERS", "in_slices", "question_marks", "slices_of_rows", "text", "words"]
+__all__ = [
+    "MOST_PARAMETERS",
+    "in_slices",
+    "question_marks",
+    "rows_of",
+    "slices_of_rows",
+    "text",
+    "time_in_words",
+    "time_of",
+    "words",
+]
 
 _T = TypeVar("_T")
 
@@ -22,6 +32,29 @@ MOST_PARAMETERS = 999  # of one statement in older builds of SQLite
 def words(packed: str | None) -> list[str]:
     """The values of all rows, one after the other."""
     return [] if packed is None else packed.split(" ")  # a foreign row's text may be empty
+
+
+def rows_of(packed: str | None, columns: int) -> Iterator[tuple[str, ...]]:
+    """The rows, of so many words each; raises ValueError where there are more words, or fewer."""
+    found = words(packed)
+    return zip(*(found[n::columns] for n in range(columns)), strict=True)
+
+
+# A time in two whole numbers, because SQLite's decimals are not exact; what is no time, in none.
+_PARTS = 2**52
+
+
+def time_in_words(column: str) -> str:
+    """Return what makes two words of a column of times, in SQL."""
+    return (
+        f"CASE typeof({column}) WHEN 'real' THEN CAST({column} AS INTEGER) || ' ' ||"
+        f" CAST(({column} - CAST({column} AS INTEGER)) * {_PARTS}.0 AS INTEGER) ELSE '- -' END"
+    )
+
+
+def time_of(seconds: str, part: str) -> float:
+    """The time of two words; raises ValueError for what is none."""
+    return int(seconds) + int(part) / _PARTS
 
 
 def text(digits: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a batch is the next one of its source: judged once, for records and for messages."""
+"""Whether a batch is the next one of its source: judged once, for all that comes in batches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from ecl_logging.stores.keeping import MessageBatch, Receipt, RecordBatch
+from ecl_logging.stores.keeping import Receipt
 from ecl_logging.stores.protocols import (
     APPLIED,
     DUPLICATE,
@@ -14,10 +14,14 @@ from ecl_logging.stores.protocols import (
     PRUNE_SECONDS,
     SOURCE_SECONDS,
 )
-from ecl_logging.stores.sql import tables
+from ecl_logging.stores.sql.tables import KEPT
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from ecl_logging.stores.keeping import MessageBatch, RecordBatch
+    from ecl_logging.stores.queueing import EventBatch
+    from ecl_logging.stores.sql.families import Family
 
 __all__ = ["Judged"]
 
@@ -28,16 +32,21 @@ class Judged:
     """A batch, and what is known of its source within one transaction. Not thread safe."""
 
     def __init__(
-        self, connection: sqlite3.Connection, what: str, batch: RecordBatch | MessageBatch
+        self,
+        connection: sqlite3.Connection,
+        what: str,
+        batch: RecordBatch | MessageBatch | EventBatch,
+        family: Family = KEPT,
     ) -> None:
-        """Creates the tables for the first batch of all."""
+        """Creates the tables for the first batch of all. `what` is a row of the family's heads."""
         self._connection, self._what, self._batch = connection, what, batch
+        self._family = family
         self._pruned = 0.0
         number, known = 0, Receipt(GAP)
-        if tables.are_there(connection):
+        if family.are_there(connection):
             number, known = self._read()
         elif batch.number == 1:
-            tables.create(connection)
+            family.create(connection)
         self.refusal: Receipt | None = None
         """The receipt of a batch of which nothing is to be taken in."""
         if batch.number <= number:
@@ -47,8 +56,9 @@ class Judged:
 
     def _read(self) -> tuple[int, Receipt]:
         pruned, number, total, body = self._connection.execute(
-            "SELECT kept.pruned, number, total, receipt FROM kept LEFT JOIN kept_sources"
-            " ON kept_sources.what = kept.what AND source = ? WHERE kept.what = ?",
+            f"SELECT head.pruned, number, total, receipt FROM {self._family.heads} AS head"  # noqa: S608 - a constant
+            f" LEFT JOIN {self._family.sources} AS known"
+            " ON known.what = head.what AND source = ? WHERE head.what = ?",
             (self._batch.source, self._what),
         ).fetchone()
         self._pruned = float(pruned)
@@ -64,7 +74,7 @@ class Judged:
         )
         body = {name: getattr(completed, name) for name in _IN_BODY}
         self._connection.execute(
-            "INSERT OR REPLACE INTO kept_sources VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO {self._family.sources} VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
             (self._what, batch.source, batch.number, str(batch.total), now, json.dumps(body)),
         )
         self._prune(now)
@@ -75,6 +85,10 @@ class Judged:
         if 0 <= now - self._pruned < PRUNE_SECONDS:
             return
         self._connection.execute(
-            "DELETE FROM kept_sources WHERE what = ? AND at < ?", (self._what, now - SOURCE_SECONDS)
+            f"DELETE FROM {self._family.sources} WHERE what = ? AND at < ?",  # noqa: S608 - a constant
+            (self._what, now - SOURCE_SECONDS),
         )
-        self._connection.execute("UPDATE kept SET pruned = ? WHERE what = ?", (now, self._what))
+        self._connection.execute(
+            f"UPDATE {self._family.heads} SET pruned = ? WHERE what = ?",  # noqa: S608 - a constant
+            (now, self._what),
+        )

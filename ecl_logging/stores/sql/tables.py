@@ -1,17 +1,10 @@
-"""The tables of what is kept, made when something is first kept.
-
-A file that has none of them is one in which nothing was kept: so they are no part of the file's
-format, which stays as it is, and older versions of this library go on counting beside them.
-"""
+"""The tables of records and messages, made when something is first kept; see `families`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ecl_logging.stores.sql.families import Family
 
-if TYPE_CHECKING:
-    import sqlite3
-
-__all__ = ["MESSAGES", "RECORDS", "are_there", "create"]
+__all__ = ["KEPT", "MESSAGES", "RECORDS"]
 
 # Two families of sources, and the rows of `kept`.
 RECORDS, MESSAGES = "records", "messages"
@@ -32,17 +25,6 @@ _STATEMENTS = (
     ) WITHOUT ROWID
     """,
     "INSERT INTO kept (what) VALUES ('records'), ('messages')",
-    """
-    CREATE TABLE kept_sources (
-        what TEXT NOT NULL,
-        source TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        total TEXT NOT NULL, -- decimal: of all batches together, it may outgrow an integer
-        at REAL NOT NULL,
-        receipt TEXT NOT NULL,
-        PRIMARY KEY (what, source)
-    ) WITHOUT ROWID
-    """,
     """
     CREATE TABLE entries (
         number INTEGER PRIMARY KEY,
@@ -124,17 +106,4 @@ _STATEMENTS = (
     "CREATE INDEX message_lines_at ON message_lines (speaker, at)",
 )
 
-
-def are_there(connection: sqlite3.Connection) -> bool:
-    """Whether anything was ever kept here. One question, as part of a transaction."""
-    found = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'kept')"
-    return bool(connection.execute(found).fetchone()[0])
-
-
-def create(connection: sqlite3.Connection) -> None:
-    """Create the tables, in a transaction that may write, when they are not there.
-
-    All in that transaction, so nobody ever sees some of them.
-    """
-    for statement in _STATEMENTS:
-        connection.execute(statement)
+KEPT = Family("kept", "kept_sources", _STATEMENTS)

@@ -26,6 +26,7 @@ from ecl_logging.stores.sqlite.tables import SqliteTables
 
 if TYPE_CHECKING:
     from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
+    from ecl_logging.stores.queueing import KeepsEvents
 
 __all__ = ["SqliteStore"]
 
@@ -35,7 +36,7 @@ _READ_SECONDS = 5.0
 class SqliteStore:
     """Counts in one SQLite file, for all processes of one machine. Thread safe.
 
-    A `Keeper`, too.
+    A `Keeper` and a `QueueKeeper`, too.
     """
 
     def __init__(
@@ -77,6 +78,12 @@ class SqliteStore:
         from ecl_logging.stores.sql.keepers import SqlMessages
 
         return SqlMessages(self._connections, self._clock)
+
+    @cached_property
+    def events(self) -> KeepsEvents:
+        from ecl_logging.stores.sql.queue_keeper import SqlEvents
+
+        return SqlEvents(self._connections, self._clock)
 
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0

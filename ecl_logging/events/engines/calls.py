@@ -1,0 +1,100 @@
+"""Calls: has consumers work on events, plain functions and coroutines alike.
+
+An event that several consumers want comes again when one of them has failed. Those that have not
+failed are not called again for it, as long as this process remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import OrderedDict
+from collections.abc import Awaitable, Iterable
+from typing import Any, Protocol
+
+from ecl_logging.events.consumers import Consumer
+
+__all__ = ["Calls", "ConsumersFailed", "Operator"]
+
+_MOST_REMEMBERED = 10_000  # events of which some consumers have failed
+
+
+class Operator(Protocol):
+    """What is asked of a consumer operator; see `ConsumerOperator`."""
+
+    def get_topic(self, consumer: Consumer) -> str: ...
+    def process_event(self, consumer: Consumer, event: dict[str, Any]) -> Any: ...
+
+
+class ConsumersFailed(Exception):  # noqa: N818 - said as it is
+    """Some consumers of an event have raised; `failed` has each with what it raised."""
+
+    def __init__(self, failed: list[tuple[Consumer, BaseException]]) -> None:
+        super().__init__("; ".join(f"{consumer.name}: {told(error)}" for consumer, error in failed))
+        self.failed = failed
+
+
+def told(error: BaseException) -> str:
+    """Return what an exception is, in one line of bounded length."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - of whoever has made it
+        text = ""
+    return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__
+
+
+class Calls:
+    """Calls consumers from one thread, which it has to be made and closed in."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+        self._runner: asyncio.Runner | None = None
+        self._succeeded: OrderedDict[str, set[int]] = OrderedDict()  # by message, those consumers
+
+    def call_all(self, key: str, event: dict[str, Any], consumers: Iterable[Consumer]) -> None:
+        """Have each consumer work on the event, unless it has done so under this key.
+
+        Raises ConsumersFailed when all others have been called.
+        """
+        done = self._succeeded.get(key, set())
+        failed: list[tuple[Consumer, BaseException]] = []
+        for consumer in consumers:
+            if id(consumer) in done:
+                continue
+            try:
+                self._call(consumer, event)
+            except BaseException as error:  # noqa: BLE001 - `sys.exit` in a consumer is a failure
+                failed.append((consumer, error))
+            else:
+                done.add(id(consumer))
+        if failed:
+            self._remember(key, done)
+            raise ConsumersFailed(failed)
+        self._succeeded.pop(key, None)
+
+    def _remember(self, key: str, done: set[int]) -> None:
+        self._succeeded[key] = done
+        self._succeeded.move_to_end(key)
+        if len(self._succeeded) > _MOST_REMEMBERED:
+            self._succeeded.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """Nobody will be called for this any more."""
+        self._succeeded.pop(key, None)
+
+    def _call(self, consumer: Consumer, event: dict[str, Any]) -> None:
+        result = self._operator.process_event(consumer, event)
+        if inspect.isawaitable(result):
+            if self._runner is None:
+                self._runner = asyncio.Runner()
+            self._runner.run(_awaited(result))
+
+    def close(self) -> None:
+        """End the event loop, if there is one."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return await result

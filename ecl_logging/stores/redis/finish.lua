@@ -1,0 +1,16 @@
+-- Forget messages whose work is done. Stands after basics.lua and events.lua, which names KEYS,
+-- ARGV[1] to [3].
+--
+-- ARGV[4]  ... IDs, all different
+--
+-- Returns how many of them there were.
+
+local ids = {}
+for at = 4, #ARGV do
+    if string.find(ARGV[at], ID_FORM) then
+        table.insert(ids, ARGV[at])
+    end
+end
+try_to_read()
+try_to_write()
+return forget(ids)
