@@ -31,7 +31,12 @@ def running() -> Iterator[str]:
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+            command,
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
         ) as process,
     ):
         assert process.stdout is not None

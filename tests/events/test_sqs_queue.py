@@ -361,7 +361,9 @@ def test_what_is_known_to_be_there_is_not_sent_again(
         queue.publish(sent)
 
     assert queue.publish(sent).status == APPLIED
-    assert proxy.times(SEND) == 4  # ten, ten that were lost on the way, and those again and the rest
+    assert (
+        proxy.times(SEND) == 4
+    )  # ten, ten that were lost on the way, and those again and the rest
     assert sorted(drained(queue, topic)) == sorted(bodies(30))
     assert queue.publish(sent).status == DUPLICATE
     assert proxy.times(SEND) == 4

@@ -18,7 +18,7 @@ from typing import Any
 
 from ecl_logging.errors import ConfigError, EventError, StoreError
 from ecl_logging.events.consumers import Consumer, ConsumerHub, ConsumerOperator
-from ecl_logging.events.engines.calls import Calls, ConsumersFailed, Operator, told
+from ecl_logging.events.engines.calling import Calls, ConsumersFailed, Operator, told
 from ecl_logging.events.engines.in_hand import InHand
 from ecl_logging.events.engines.outcomes import Outcomes
 from ecl_logging.events.envelope import parse
