@@ -155,7 +155,7 @@ def _queue(url: str | None, context: Context) -> Queue:
 def _engine(arguments: argparse.Namespace, queue: Queue) -> Engine:
     """Return an engine of the consumers that are asked for. Raises ConfigError."""
     from ecl_logging.events.engines import Engine
-    from ecl_logging.events.engines.calls import told
+    from ecl_logging.events.engines.calling import told
     from ecl_logging.tools.declared import hub_of, operator_named
 
     engine = Engine(

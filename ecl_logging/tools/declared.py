@@ -15,7 +15,7 @@ from typing import Any
 
 from ecl_logging.errors import ConfigError
 from ecl_logging.events import ConsumerHub
-from ecl_logging.events.engines.calls import told
+from ecl_logging.events.engines.calling import told
 from ecl_logging.tools.command import UsageError
 
 __all__ = ["hub_of", "operator_named"]
