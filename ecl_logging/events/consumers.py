@@ -11,10 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-import venusian
-
 from ecl_logging.errors import ConfigError
+from ecl_logging.events.needed import events_need
 from ecl_logging.events.versions import VersionCondition, version_of
+
+try:
+    import venusian
+except ModuleNotFoundError as error:
+    raise events_need(error, ["venusian"]) from None
 
 __all__ = ["Consumer", "ConsumerHub", "ConsumerOperator", "consumer_config"]
 
