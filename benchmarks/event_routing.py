@@ -61,10 +61,12 @@ def _sqs() -> Iterator[tuple[object, Callable[[ConsumerHub], Engine]]]:
 def _kafka() -> Iterator[tuple[object, Callable[[ConsumerHub], Engine]]]:
     from ecl_logging.events.engines import KafkaEngine
     from ecl_logging.events.queues.kafka import KafkaQueue
-    from tests.kafka_clusters import running
+    from tests.kafka_clusters import kafka_cluster
 
-    with running() as brokers:
-        yield KafkaQueue(brokers), lambda hub: KafkaEngine(hub, brokers)
+    with kafka_cluster() as cluster:
+        servers = cluster.servers
+        cluster.make(_TOPIC, partitions=3)
+        yield KafkaQueue(servers), lambda hub: KafkaEngine(hub, servers)
 
 
 QUEUES: dict[
