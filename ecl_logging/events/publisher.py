@@ -49,8 +49,8 @@ class _Sender(PartsSender[EventBatch]):
         if reply.bad:
             self._note_once(
                 "refused",
-                f"{self._store().shown} can never take some events of topic {self._topic}, such as"
-                f" {reply.bad[0]}; they are too large for it (dropped: refused)",
+                f"some events of topic {self._topic} are too large for {self._store().shown}, and"
+                " not sent (dropped: refused)",
             )
         return super()._settled(batch, reply)
 
