@@ -142,6 +142,7 @@ def proxy(to: str) -> Iterator[tuple[str, Proxy]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             operation = self.headers["X-Amz-Target"].partition(".")[2]
@@ -157,7 +158,7 @@ def proxy(to: str) -> Iterator[tuple[str, Proxy]]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):

@@ -11,7 +11,15 @@ from typing import Self
 
 from ecl_logging.events.queues import kafka_addresses
 from ecl_logging.events.queues.kafka_addresses import DEFAULT_GROUP, address_of
-from ecl_logging.extras import missing_one
+from ecl_logging.events.queues.kafka_consuming import TopicConsumer
+from ecl_logging.events.queues.kafka_dead_letters import (
+    Look,
+    dead_letter,
+    looking,
+    make_topic,
+    outgoing,
+)
+from ecl_logging.events.queues.kafka_producing import Outgoing, Producing, Sending
 from ecl_logging.stores.keeping import Receipt
 from ecl_logging.stores.protocols import APPLIED, DUPLICATE, GAP
 from ecl_logging.stores.queueing import (
@@ -23,22 +31,6 @@ from ecl_logging.stores.queueing import (
     checked_topic,
     question_of_events,
 )
-
-try:
-    from ecl_logging.events.queues.kafka_consuming import TopicConsumer
-    from ecl_logging.events.queues.kafka_dead_letters import (
-        Look,
-        dead_letter,
-        looking,
-        make_topic,
-        outgoing,
-    )
-    from ecl_logging.events.queues.kafka_producing import Outgoing, Producing, Sending
-except ModuleNotFoundError as error:
-    missing = missing_one(error, ["confluent_kafka"])
-    raise ModuleNotFoundError(
-        f"a queue of Kafka's needs {missing}: pip install 'ecl-logging[kafka]'", name=error.name
-    ) from None
 
 __all__ = ["KafkaQueue"]
 

@@ -14,15 +14,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.events.queues.kafka_addresses import KafkaAddress
+from ecl_logging.extras import missing_one
 from ecl_logging.notices import OWN_LOGGER
+
+try:
+    from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic
+except ModuleNotFoundError as error:
+    missing = missing_one(error, ["confluent_kafka"])
+    raise ModuleNotFoundError(
+        f"a queue of Kafka's needs {missing}: pip install 'ecl-logging[kafka]'", name=error.name
+    ) from None
 
 __all__ = [
     "REBALANCING",
+    "AdminClient",
     "Heard",
+    "KafkaError",
+    "KafkaException",
+    "NewTopic",
+    "TopicPartition",
     "let_go",
     "new_client",
     "new_consumer",
