@@ -16,8 +16,8 @@ from typing import Any
 import confluent_kafka
 
 QUICK = {
-    "session.timeout.ms": 1500,
-    "heartbeat.interval.ms": 200,
+    "session.timeout.ms": 1000,
+    "heartbeat.interval.ms": 100,
     "topic.metadata.refresh.interval.ms": 500,
 }
 """Settings of consumers that are soon missed, and see soon that a topic is there."""

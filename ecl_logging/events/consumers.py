@@ -14,6 +14,15 @@ from typing import Any, TypeVar
 from ecl_logging.errors import ConfigError
 from ecl_logging.events.needed import events_need
 from ecl_logging.events.versions import VersionCondition, version_of
+from ecl_logging.extras import missing_one
+
+try:
+    import venusian
+except ModuleNotFoundError as error:
+    missing = missing_one(error, ["venusian"])
+    raise ConfigError(
+        f"consumers need {missing}, which is not installed: pip install 'ecl-logging[events]'"
+    ) from None
 
 try:
     import venusian
@@ -66,6 +75,8 @@ class Consumer:
                 f"topic: {self.topic!r:.80} is no topic; those have letters, digits, '_', '.', '-',"
                 " and placeholders such as {env}"
             )
+        if self.cls_type == ():
+            yield "cls_type: is empty, so no event would fit; leave it out for all of them"
         for kind in self.cls_type or ():
             if not isinstance(kind, str) or not kind:
                 yield f"cls_type: {kind!r:.80} is no kind of payload; write such as 'metrics'"

@@ -44,12 +44,12 @@ _AGAIN_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
 _SETTINGS: dict[str, object] = {
     "allow.auto.create.topics": True,  # an engine may be there before the first event
+    "fetch.queue.backoff.ms": 20,  # once enough is fetched; librdkafka itself waits a second
     "fetch.wait.max.ms": 100,
     "heartbeat.interval.ms": 2000,
     "max.poll.interval.ms": 3_600_000,  # a consumer function may take long
     "partition.assignment.strategy": "cooperative-sticky",  # what stays is not interrupted
     "queued.max.messages.kbytes": 16 * 1024,
-    "queued.min.messages": 1000,
     "session.timeout.ms": 10_000,
     "socket.timeout.ms": 10_000,
     "topic.metadata.refresh.interval.ms": 10_000,  # a topic that is new is soon seen
