@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from ecl_logging.errors import ConfigError
-from ecl_logging.events.needed import events_need
 from ecl_logging.events.versions import VersionCondition, version_of
 from ecl_logging.extras import missing_one
 
@@ -23,11 +22,6 @@ except ModuleNotFoundError as error:
     raise ConfigError(
         f"consumers need {missing}, which is not installed: pip install 'ecl-logging[events]'"
     ) from None
-
-try:
-    import venusian
-except ModuleNotFoundError as error:
-    raise events_need(error, ["venusian"]) from None
 
 __all__ = ["Consumer", "ConsumerHub", "ConsumerOperator", "consumer_config"]
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.tools.command import (
     UNREACHABLE,
-    Context,
     Parser,
     UsageError,
     add_common_options,
@@ -118,6 +117,8 @@ def _seconds_up_to(most: float, *, least: float = 0.0) -> Callable[[str], float]
 
 
 def _run(arguments: argparse.Namespace, engines: list[Engine]) -> int:
+    from ecl_logging.events.queues import open_queue
+
     if arguments.json and arguments.dead_letters != "list":
         raise UsageError("--json goes with --dead-letters list")
     if arguments.once and arguments.dead_letters:
@@ -125,7 +126,7 @@ def _run(arguments: argparse.Namespace, engines: list[Engine]) -> int:
     context = open_context(
         _NAME, argument=None, option=arguments.config_option, store=arguments.store
     )
-    with context, contextlib.closing(_queue(arguments.queue, context)) as queue:
+    with context, contextlib.closing(open_queue(arguments.queue or context.store)) as queue:
         engine = _engine(arguments, queue)
         try:
             if arguments.dead_letters:
@@ -141,15 +142,6 @@ def _run(arguments: argparse.Namespace, engines: list[Engine]) -> int:
             say(f"{_NAME}: error", str(error))  # another store would not help
             return UNREACHABLE
     return 0
-
-
-def _queue(url: str | None, context: Context) -> Queue:
-    try:
-        from ecl_logging.events.queues import open_queue
-
-        return open_queue(url or context.store)
-    except ModuleNotFoundError as error:  # of an extra; the message names the command
-        raise ConfigError(str(error)) from None
 
 
 def _engine(arguments: argparse.Namespace, queue: Queue) -> Engine:
