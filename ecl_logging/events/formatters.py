@@ -15,7 +15,7 @@ from ecl_logging.events.envelope import (
     as_event,
     checked,
     encode,
-    new_event,
+    new_log_event,
     parse,
 )
 from ecl_logging.events.event_messages import EventMessage, is_like_event
@@ -69,7 +69,7 @@ def event_of(record: logging.LogRecord) -> dict[str, Any]:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - the program's own objects can raise anything
         problem = f"raised {type(error).__name__} when it was looked at"
-    return new_event(_payload_of(record, problem), _channel(record), timestamp=_created(record))
+    return new_log_event(_payload_of(record, problem), _channel(record), _created(record))
 
 
 def written_event(
@@ -88,7 +88,7 @@ def written_event(
         return event, _encoded(event)
     except EventError as error:
         payload = log_payload("an event", "error", problem=str(error))
-        event = new_event(payload, _channel(record), timestamp=_created(record))
+        event = new_log_event(payload, _channel(record), _created(record))
         return event, encode(event)
 
 

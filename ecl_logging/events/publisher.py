@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecl_logging.errors import ConfigError, EventError
-from ecl_logging.events.envelope import MAX_BYTES, as_event, encode, new_event
+from ecl_logging.events.envelope import MAX_BYTES, as_event, encode, new_log_event
 from ecl_logging.events.formatters import event_in, written_event
 from ecl_logging.events.log_payloads import log_payload
 from ecl_logging.events.pending import PendingEvent, PendingEvents
@@ -154,7 +154,7 @@ class Publisher(Kept):
     def take_in_unreadable(self, error: BaseException | None) -> bool:
         """Take in, for a record that cannot even be looked at, an event that says so."""
         text = f"a record that raises {type(error).__name__} when it is looked at"
-        event = new_event(log_payload(text, "error"), "ecl_logging")
+        event = new_log_event(log_payload(text, "error"), "ecl_logging")
         return self._take_in(event, encode(event))
 
     def _take_in(self, event: Mapping[str, Any], body: str) -> bool:

@@ -111,7 +111,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 )
 def test_a_wrong_argument_is_an_error_where_it_is_declared(arguments: dict[str, Any]) -> None:
     declare = consumer_config(**({"topic": "sales"} | arguments))
-    with pytest.raises(ConfigError, match="^consumer nothing: "):
+    with pytest.raises(ConfigError, match=r"^consumer nothing: "):
         declare(nothing)
 
 

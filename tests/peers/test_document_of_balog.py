@@ -5,6 +5,7 @@ The document is not ours to give away; see `documents`.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import logging
 import sys
@@ -58,10 +59,13 @@ def is_code(lines: list[str]) -> bool:
     if not lines[0].startswith(("from ", "import ", "class ", "@")):
         return False
     try:
-        compile("\n".join(lines), "document", "exec")
+        tree = ast.parse("\n".join(lines))
     except SyntaxError:
         return False
-    return True
+    # A heading of one word would be a program, too.
+    return not any(
+        isinstance(one, ast.Expr) and isinstance(one.value, ast.Name) for one in tree.body
+    )
 
 
 def as_here(block: str) -> str:
