@@ -173,7 +173,6 @@ def test_a_step_of_a_queue_that_is_interrupted_happens_whole_or_not_at_all(clock
 
     assert moment > 15
     assert set(fates) == set(states)
-    assert sorted(fates, key=states.index) == fates
 
 
 def test_a_table_that_is_spoilt_is_told_with_the_stores_name(store):
