@@ -16,8 +16,8 @@ from typing import Any
 import confluent_kafka
 
 QUICK = {
-    "session.timeout.ms": 1500,
-    "heartbeat.interval.ms": 200,
+    "session.timeout.ms": 1000,
+    "heartbeat.interval.ms": 100,
     "topic.metadata.refresh.interval.ms": 500,
 }
 """Settings of consumers that are soon missed, and see soon that a topic is there."""
@@ -50,9 +50,7 @@ class KafkaCluster:
                 ctypes.c_void_p(conf), name, value, text, ctypes.c_size_t(len(text))
             )
         self._client = ctypes.c_void_p(
-            self._library.rd_kafka_new(
-                0, ctypes.c_void_p(conf), text, ctypes.c_size_t(len(text))
-            )
+            self._library.rd_kafka_new(0, ctypes.c_void_p(conf), text, ctypes.c_size_t(len(text)))
         )
         self.brokers = range(1, brokers + 1)
         self._cluster = ctypes.c_void_p(
@@ -82,9 +80,7 @@ class KafkaCluster:
     def slow_down(self, seconds: float) -> None:
         """Have all answers come so much later."""
         for broker in self.brokers:
-            self._library.rd_kafka_mock_broker_set_rtt(
-                self._cluster, broker, int(seconds * 1000)
-            )
+            self._library.rd_kafka_mock_broker_set_rtt(self._cluster, broker, int(seconds * 1000))
 
     def refuse(self, request: int, *codes: int) -> None:
         """Answer the next requests of a kind so; 0 is produce, 8 is commit."""

@@ -31,7 +31,12 @@ def running() -> Iterator[str]:
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+            command,
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
         ) as process,
     ):
         assert process.stdout is not None
@@ -137,6 +142,7 @@ def proxy(to: str) -> Iterator[tuple[str, Proxy]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             operation = self.headers["X-Amz-Target"].partition(".")[2]
@@ -152,7 +158,7 @@ def proxy(to: str) -> Iterator[tuple[str, Proxy]]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):

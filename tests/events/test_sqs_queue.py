@@ -181,7 +181,7 @@ def test_it_is_a_queue_and_builds_where_there_is_nothing() -> None:
 
 
 def test_a_topic_that_sqs_has_no_name_for_is_told(queue: SqsQueue) -> None:
-    with pytest.raises(StoreError, match="no queue of the name a.b"):
+    with pytest.raises(StoreError, match=r"no queue of the name a\.b"):
         queue.receive("a.b", 10, seconds=60, wait=0)
 
 
@@ -361,7 +361,9 @@ def test_what_is_known_to_be_there_is_not_sent_again(
         queue.publish(sent)
 
     assert queue.publish(sent).status == APPLIED
-    assert proxy.times(SEND) == 4  # ten, ten that were lost on the way, and those again and the rest
+    assert (
+        proxy.times(SEND) == 4
+    )  # ten, ten that were lost on the way, and those again and the rest
     assert sorted(drained(queue, topic)) == sorted(bodies(30))
     assert queue.publish(sent).status == DUPLICATE
     assert proxy.times(SEND) == 4
@@ -431,7 +433,7 @@ def test_events_that_are_refused_for_other_reasons_are_kept(
     ],
 )
 def test_refusals_are_told_in_one_line_and_asked_once(
-    between: tuple[SqsQueue, Proxy], topic: str, status: int, code: str, kind: type, said: str
+    between: tuple[SqsQueue, Proxy], topic: str, *, status: int, code: str, kind: type, said: str
 ) -> None:
     queue, proxy = between
     proxy.once("GetQueueUrl", Proxy.refuse(status, code))

@@ -18,7 +18,7 @@ from typing import Any
 
 from ecl_logging.errors import ConfigError, EventError, StoreError
 from ecl_logging.events.consumers import Consumer, ConsumerHub, ConsumerOperator
-from ecl_logging.events.engines.calls import Calls, ConsumersFailed, Operator, told
+from ecl_logging.events.engines.calling import Calls, ConsumersFailed, Operator, told
 from ecl_logging.events.engines.in_hand import InHand
 from ecl_logging.events.engines.outcomes import Outcomes
 from ecl_logging.events.envelope import parse
@@ -26,6 +26,7 @@ from ecl_logging.events.queues.protocols import Queue
 from ecl_logging.lifetime import watch_forks
 from ecl_logging.notices import warn
 from ecl_logging.outage import Outage
+from ecl_logging.problems import printable
 from ecl_logging.stores.queueing import Message, checked_topic
 
 __all__ = ["Engine"]
@@ -272,7 +273,7 @@ class Engine:
         """Consumers have failed with an event, which comes again or goes to the dead letters."""
         header = event["header"]
         warn(
-            f"event {header['id']} of {header['channel']} failed, delivery"
+            f"event {header['id']} of {printable(header['channel'][:100])} failed, delivery"
             f" {header['deliveries']} of {self.max_deliveries}: {told_of(error)}"
         )
 

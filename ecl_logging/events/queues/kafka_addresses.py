@@ -56,6 +56,7 @@ _OF_CONSUMERS = frozenset(
     {
         *("allow.auto.create.topics", "check.crcs", "client.rack", "fetch.max.bytes"),
         *("fetch.message.max.bytes", "fetch.min.bytes", "fetch.wait.max.ms"),
+        *("fetch.error.backoff.ms", "fetch.queue.backoff.ms"),
         *("group.instance.id", "heartbeat.interval.ms", "isolation.level"),
         *("max.partition.fetch.bytes", "max.poll.interval.ms", "partition.assignment.strategy"),
         *("queued.max.messages.kbytes", "queued.min.messages", "session.timeout.ms"),

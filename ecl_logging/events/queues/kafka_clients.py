@@ -20,7 +20,8 @@ from ecl_logging.extras import missing_one
 from ecl_logging.notices import OWN_LOGGER
 
 try:
-    from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+    from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic
 except ModuleNotFoundError as error:
     missing = missing_one(error, ["confluent_kafka"])
     raise ModuleNotFoundError(
@@ -29,7 +30,12 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "REBALANCING",
+    "AdminClient",
     "Heard",
+    "KafkaError",
+    "KafkaException",
+    "NewTopic",
+    "TopicPartition",
     "let_go",
     "new_client",
     "new_consumer",

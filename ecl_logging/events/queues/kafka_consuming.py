@@ -15,13 +15,14 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.events.queues.kafka_addresses import KafkaAddress
 from ecl_logging.events.queues.kafka_clients import (
     REBALANCING,
     Heard,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
     let_go,
     new_consumer,
     translated,
@@ -43,12 +44,12 @@ _AGAIN_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
 _SETTINGS: dict[str, object] = {
     "allow.auto.create.topics": True,  # an engine may be there before the first event
+    "fetch.queue.backoff.ms": 20,  # once enough is fetched; librdkafka itself waits a second
     "fetch.wait.max.ms": 100,
     "heartbeat.interval.ms": 2000,
     "max.poll.interval.ms": 3_600_000,  # a consumer function may take long
     "partition.assignment.strategy": "cooperative-sticky",  # what stays is not interrupted
     "queued.max.messages.kbytes": 16 * 1024,
-    "queued.min.messages": 1000,
     "session.timeout.ms": 10_000,
     "socket.timeout.ms": 10_000,
     "topic.metadata.refresh.interval.ms": 10_000,  # a topic that is new is soon seen
@@ -94,7 +95,7 @@ class TopicConsumer:
             self._subscribe()
             while not self._is_closing:
                 self._fetch(limit, give_up)
-                messages = self._hand_out(limit, seconds, give_up)
+                messages = self._hand_out(limit, seconds)
                 if messages:
                     return messages
                 if time.monotonic() >= give_up:
@@ -119,7 +120,7 @@ class TopicConsumer:
             )
         self._consumer = consumer
 
-    def _hand_out(self, limit: int, seconds: float, give_up: float) -> list[Message]:
+    def _hand_out(self, limit: int, seconds: float) -> list[Message]:
         with self._lock:
             picked = self._picked(limit)
             if not picked:
@@ -134,11 +135,10 @@ class TopicConsumer:
                 self._commit()
             except StoreError as error:
                 self._take_back(picked)
-                # While the group finds itself anew, there is nothing to tell.
-                if _is_rebalancing(error) and time.monotonic() < give_up:
-                    time.sleep(_AGAIN_SECONDS)
-                    return []
-                raise
+                if not _is_rebalancing(error):
+                    raise
+                time.sleep(_AGAIN_SECONDS)  # the group finds itself anew: nothing to tell
+                return []
             return [self._message(entry) for entry in picked if entry.is_open()]
 
     def _take_back(self, picked: Iterable[Entry]) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
-
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.events.queues.kafka_addresses import KafkaAddress
 from ecl_logging.events.queues.kafka_clients import (
+    AdminClient,
     Heard,
+    KafkaError,
+    KafkaException,
+    NewTopic,
+    TopicPartition,
     let_go,
     new_client,
     new_consumer,

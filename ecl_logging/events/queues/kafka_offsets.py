@@ -17,6 +17,8 @@ __all__ = ["METADATA_BYTES", "Entry", "Partition", "open_in"]
 METADATA_BYTES = 3800
 """At most so much goes into a commit; brokers take 4096 bytes unless told otherwise."""
 
+_MOST_OPEN = 1_000_000  # more than a consumer keeps
+
 
 class Entry:
     """A message that is not done."""
@@ -152,10 +154,10 @@ def open_in(offset: int, metadata: str | None) -> tuple[OrderedDict[int, int], i
         read = json.loads(metadata or "{}")
         end = int(read.get("n", 0))
         for delta, length, deliveries in read.get("u", ()):
-            if not len(found) <= delta <= delta + length <= end:
+            if not len(found) <= delta <= delta + length <= end or length > _MOST_OPEN:
                 return OrderedDict(), offset
             for number in range(delta, delta + length):
                 found[offset + number] = int(deliveries)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return OrderedDict(), offset
     return found, offset + end

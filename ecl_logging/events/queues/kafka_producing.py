@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-
 from ecl_logging.deadlines import Deadline
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.events.queues.kafka_addresses import KafkaAddress
 from ecl_logging.events.queues.kafka_clients import (
     Heard,
+    KafkaError,
+    KafkaException,
     let_go,
     new_producer,
     translated,
