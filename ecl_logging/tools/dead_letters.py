@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIONS"]
 
-_MOST_LISTED = 10_000  # of a topic
+_MOST_LISTED = 1_000  # of a topic
 _LONGEST = 200  # characters of a text in a line
 
 

@@ -35,6 +35,8 @@ _LONGEST_RETRY_PAUSE = 300.0  # seconds
 _LOOK_SECONDS = 0.5  # how often what went wrong is told
 _TRIES_AT_THE_END = 20  # to acknowledge, half a second each
 
+_STOPPED, _ENDED = "stopped", "ended"  # the engine, and one of its threads
+
 
 class Engine:
     """Has consumers work on the events of their topics, until it is stopped.
@@ -86,7 +88,9 @@ class Engine:
         self.outcomes = Outcomes()
         self.running = False
         self._until_empty = False
-        self._stops: SimpleQueue[None] = SimpleQueue()
+        # Not Events, whose `set` deadlocks when a signal comes into the midst of their `wait`.
+        self._stops: SimpleQueue[str] = SimpleQueue()
+        self._keeper_stops: SimpleQueue[None] = SimpleQueue()
         self._at_work = threading.local()
         self._hands: dict[str, InHand] = {}  # by topic, as the next ones
         self._outages: dict[str, Outage] = {}
@@ -122,6 +126,7 @@ class Engine:
             finally:
                 self.running = False
                 _join(threads, self._tell)
+                self._keeper_stops.put(None)
                 keeper.join()
                 self._tell()
                 self.queue.close()
@@ -131,7 +136,7 @@ class Engine:
     def stop(self) -> None:
         """Have `run` end, in whatever thread it is. Does not wait; safe in a signal handler."""
         self.running = False
-        self._stops.put(None)
+        self._stops.put(_STOPPED)
 
     def consumers_by_topic(self) -> dict[str, list[Consumer]]:
         """Return the consumers of each topic, by what the operator says. Raises ConfigError."""
@@ -148,7 +153,7 @@ class Engine:
         return topics
 
     def _begin(self, topics: dict[str, list[Consumer]], *, until_empty: bool) -> None:
-        self._stops = SimpleQueue()
+        self._stops, self._keeper_stops = SimpleQueue(), SimpleQueue()
         self._until_empty, self._ended_with = until_empty, None
         self._outages = {
             topic: Outage("trying on", "going on", name=self.queue.shown) for topic in topics
@@ -157,9 +162,10 @@ class Engine:
         self.running = True
 
     def _wait_for(self, threads: Sequence[threading.Thread]) -> None:
-        while self.running and any(thread.is_alive() for thread in threads):
+        ended = 0
+        while self.running and ended < len(threads):
             try:
-                self._stops.get(timeout=_LOOK_SECONDS)
+                ended += self._stops.get(timeout=_LOOK_SECONDS) == _ENDED
             except Empty:
                 self._tell()
 
@@ -186,6 +192,7 @@ class Engine:
                 time.sleep(_LOOK_SECONDS)
         self._finish(topic)
         self._at_work.calls.close()
+        self._stops.put(_ENDED)
 
     def _finish(self, topic: str) -> None:
         hand = self._hands[topic]
@@ -303,11 +310,11 @@ class Engine:
 
     def _keep(self) -> None:
         """Have the queue keep what takes long."""
-        due = time.monotonic() + self.claim_seconds / 3
-        while self.running or any(hand.has_any() for hand in self._hands.values()):
-            time.sleep(min(_LOOK_SECONDS, self.claim_seconds / 10))
-            if time.monotonic() >= due:
-                due = time.monotonic() + self.claim_seconds / 3
+        while True:
+            try:
+                self._keeper_stops.get(timeout=self.claim_seconds / 3)
+                return
+            except Empty:
                 for hand in self._hands.values():
                     hand.extend(self.claim_seconds)
 

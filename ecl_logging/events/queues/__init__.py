@@ -29,12 +29,24 @@ def open_queue(
     if isinstance(queue, Queue):
         return queue if stand_in is None else _stored(stand_in)
     if isinstance(queue, str) and queue.startswith(("sqs://", "kafka://")):
-        opened = _foreign(queue)  # also to check what it says
-        return opened if stand_in is None else _stored(stand_in)
+        _check_address(queue)
+        return _foreign(queue) if stand_in is None else _stored(stand_in)
     try:
         return _stored(open_chosen_store(queue, configured, prefix=prefix))
     except ConfigError as error:
         raise ConfigError(f"queue: {str(error).removeprefix('store: ')}") from None
+
+
+def _check_address(url: str) -> None:
+    """Raise ConfigError for what is wrong with a URL, whatever is installed here."""
+    if url.startswith("sqs:"):
+        from ecl_logging.events.queues.sqs_addresses import parse_url
+
+        parse_url(url)
+    else:
+        from ecl_logging.events.queues.kafka_addresses import address_of, from_url
+
+        address_of(*from_url(url))
 
 
 def _foreign(url: str) -> Queue:
