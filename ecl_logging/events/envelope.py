@@ -176,7 +176,7 @@ def new_log_event(
 ) -> dict[str, Any]:
     """Return the event of a payload that `log_payload` has made, on a channel of `channel_of`.
 
-    So there is nothing to check, and nobody else to change it: it takes half as long.
+    So there is nothing to check, and nobody else to change it.
     """
     return _enveloped(payload, channel, timestamp, current_context())
 

@@ -126,7 +126,9 @@ def _run(arguments: argparse.Namespace, engines: list[Engine]) -> int:
     context = open_context(
         _NAME, argument=None, option=arguments.config_option, store=arguments.store
     )
-    with context, contextlib.closing(open_queue(arguments.queue or context.store)) as queue:
+    prefix = context.config.prefix if context.config else ""
+    opened = open_queue(arguments.queue or context.store, prefix=prefix)
+    with context, contextlib.closing(opened) as queue:
         engine = _engine(arguments, queue)
         try:
             if arguments.dead_letters:

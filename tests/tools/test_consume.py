@@ -22,13 +22,12 @@ from ecl_logging.tools.read import main as ecl_read
 from tests.canary import CANARY
 from tests.events.making import an_event, publish, publish_bodies
 from tests.faults.programs import Programs
-from tests.redis_servers import free_port
+from tests.redis_servers import RedisServer, free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.once
 
-# Claims are short, so that nobody waits for the thread that extends them.
-ONCE = ("--once", "--claim", "0.1")
+ONCE = ("--once",)
 
 CONSUMERS = """
 from ecl_logging.events import consumer_config
@@ -79,6 +78,17 @@ def say_sales(queue: Queue, *numbers: int, topic: str = "sales", cls_type: str =
 
 
 # --- what it does
+
+
+def test_the_prefix_of_the_file_stands_before_the_keys_of_any_queue(
+    package: Package, empty_server: RedisServer, ran: Any
+) -> None:
+    say_sales(open_queue(empty_server.url, prefix="shop:"), 1)
+    Path("mine.yaml").write_text("ecl: {prefix: 'shop:'}")
+
+    ended = ran(ecl_consume, "shop", *ONCE, "-c", "mine.yaml", "--queue", empty_server.url)
+
+    assert ended == (0, "sold 1\n", "ecl-consume: 1 events handled\n")
 
 
 def test_once_has_consumers_work_on_what_is_there_and_sums_up(package, queue, ran):
