@@ -7,11 +7,9 @@ been: also of one that kills its consumer each time, deliveries are counted.
 
 from __future__ import annotations
 
-import heapq
-import itertools
+import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -28,16 +26,11 @@ from ecl_logging.events.queues.kafka_clients import (
     translated,
     understood,
 )
+from ecl_logging.events.queues.kafka_held import Held
 from ecl_logging.events.queues.kafka_offsets import METADATA_BYTES, Entry, Partition
-from ecl_logging.stores.queueing import CLAIM_BYTES, Message
+from ecl_logging.stores.queueing import Message
 
-__all__ = ["MOST_BYTES", "MOST_MESSAGES", "TopicConsumer"]
-
-MOST_MESSAGES = 5000
-"""So many messages a consumer has in memory, in hand or waiting; then it fetches none."""
-
-MOST_BYTES = 64 * 2**20
-"""And so many bytes of them, about."""
+__all__ = ["TopicConsumer"]
 
 _SLICE_SECONDS = 0.1  # of waiting, after which others get a turn
 _AGAIN_SECONDS = 0.02
@@ -77,10 +70,7 @@ class TopicConsumer:
         self._heard = Heard()
         self._consumer: Any = None
         self._is_closing = False
-        self._partitions: dict[int, Partition] = {}
-        self._fresh: deque[Entry] = deque()  # never handed out here, in the order they came
-        self._later: list[tuple[float, int, Entry]] = []  # a heap: due at, ticket
-        self._tickets = itertools.count(1)
+        self._held = Held()
         self._paused: set[int] = set()
         self._metadata_bytes = METADATA_BYTES
 
@@ -122,7 +112,7 @@ class TopicConsumer:
 
     def _hand_out(self, limit: int, seconds: float) -> list[Message]:
         with self._lock:
-            picked = self._picked(limit)
+            picked = self._held.picked(limit)
             if not picked:
                 return []
             until = time.monotonic() + seconds
@@ -130,7 +120,7 @@ class TopicConsumer:
                 entry.deliveries += 1
                 entry.in_hand = True
                 entry.partition.is_dirty = True
-                self._wait_until(entry, until)
+                self._held.wait_until(entry, until)
             try:
                 self._commit()
             except StoreError as error:
@@ -145,54 +135,7 @@ class TopicConsumer:
         for entry in picked:
             entry.deliveries -= 1
             entry.in_hand = False
-            self._wait_until(entry, 0.0)
-
-    def _picked(self, limit: int) -> list[Entry]:
-        """Return what can be handed out now, those first that have waited for it.
-
-        One that was in the hand of a consumer that died goes alone: if it was this one's doing,
-        the deliveries of others are not counted with it.
-        """
-        picked: list[Entry] = []
-        size = 0
-        while len(picked) < limit:
-            entry = self._next_due() or self._next_fresh()
-            if entry is None:
-                break
-            size += len(entry.body)
-            if picked and (entry.is_suspect or size > CLAIM_BYTES):
-                self._wait_until(entry, 0.0)
-                break
-            picked.append(entry)
-            if entry.is_suspect:
-                break
-        return picked
-
-    def _next_due(self) -> Entry | None:
-        now = time.monotonic()
-        while self._later and self._later[0][0] <= now:
-            _, ticket, entry = heapq.heappop(self._later)
-            if entry.ticket != ticket or not entry.is_open():
-                continue
-            if entry.due > now:
-                self._wait_until(entry, entry.due)
-                continue
-            return entry
-        return None
-
-    def _next_fresh(self) -> Entry | None:
-        while self._fresh:
-            partition = self._fresh[0].partition
-            if not (partition.is_read or partition.is_gone):
-                return None  # what of it is done is not known yet
-            entry = self._fresh.popleft()
-            if entry.is_open():
-                return entry
-        return None
-
-    def _wait_until(self, entry: Entry, due: float) -> None:
-        entry.due, entry.ticket = due, next(self._tickets)
-        heapq.heappush(self._later, (due, entry.ticket, entry))
+            self._held.wait_until(entry, 0.0)
 
     def _message(self, entry: Entry) -> Message:
         identifier = f"{entry.partition.number}-{entry.offset}"
@@ -205,7 +148,7 @@ class TopicConsumer:
         with self._lock:
             for message in messages:
                 partition, offset = _place_of(message)
-                entry = self._entry(partition, offset)
+                entry = self._held.entry(partition, offset)
                 if entry is not None:
                     entry.partition.finish(entry)
             self._commit_if_possible()
@@ -221,7 +164,7 @@ class TopicConsumer:
                 if not counted:
                     entry.deliveries -= 1
                     entry.partition.is_dirty = True
-                self._wait_until(entry, time.monotonic() + pause)
+                self._held.wait_until(entry, time.monotonic() + pause)
             self._commit_if_possible()
 
     def extend(self, messages: Collection[Message], *, seconds: float) -> None:
@@ -253,12 +196,7 @@ class TopicConsumer:
     def in_hands(self) -> int:
         """How many messages are in hand."""
         with self._lock:
-            ours = self._partitions.values()
-            return sum(entry.in_hand for partition in ours for entry in partition.open.values())
-
-    def _entry(self, partition: int, offset: int) -> Entry | None:
-        ours = self._partitions.get(partition)
-        return ours.open.get(offset) if ours is not None else None
+            return self._held.in_hand()
 
     # --- in
 
@@ -270,7 +208,7 @@ class TopicConsumer:
             message = self._consumer.poll(wait)
             while message is not None:
                 self._take_in(message)
-                if len(self._fresh) >= limit or not self._has_room():
+                if self._is_enough(limit):
                     break
                 message = self._consumer.poll(0.0)
             self._read_committed()
@@ -278,10 +216,15 @@ class TopicConsumer:
     def _seconds_to_wait(self, limit: int, give_up: float) -> float:
         now = time.monotonic()
         with self._lock:
-            if self._fresh or not limit:
+            due = self._held.next_look()
+            if self._held.fresh() or not limit:
                 return 0.0
-            due = self._later[0][0] if self._later else give_up
-        return max(0.0, min(_SLICE_SECONDS, give_up - now, due - now))
+        wait = min(_SLICE_SECONDS, give_up - now)
+        return max(0.0, wait if due is None else min(wait, due - now))
+
+    def _is_enough(self, limit: int) -> bool:
+        with self._lock:
+            return self._held.fresh() >= limit or not self._held.has_room()
 
     def _take_in(self, message: Any) -> None:
         error = message.error()
@@ -291,27 +234,14 @@ class TopicConsumer:
             raise translated(f"{self._address.shown}: topic {self._topic}", error)
         self._heard.is_down = False
         with self._lock:
-            partition = self._partitions.get(message.partition())
-            if partition is None:
-                return
-            entry = partition.add(message.offset(), message.key(), message.value() or b"")
-            if entry is not None:
-                self._fresh.append(entry)
-
-    def _has_room(self) -> bool:
-        with self._lock:
-            ours = self._partitions.values()
-            return (
-                sum(len(partition.open) for partition in ours) < MOST_MESSAGES
-                and sum(partition.size for partition in ours) < MOST_BYTES
-            )
+            place = (message.partition(), message.offset())
+            self._held.add(*place, message.key(), message.value() or b"")
 
     def _pause_or_resume(self) -> None:
-        has_room = self._has_room()
+        with self._lock:
+            has_room, ours = self._held.has_room(), set(self._held.partitions)
         if has_room and not self._paused:
             return
-        with self._lock:
-            ours = set(self._partitions)
         changing = self._paused & ours if has_room else ours - self._paused
         places = [TopicPartition(self._topic, number) for number in changing]
         if places:
@@ -321,11 +251,7 @@ class TopicConsumer:
     def _read_committed(self) -> None:
         """Learn what was committed of partitions that have become ours."""
         with self._lock:
-            unread = [
-                partition
-                for partition in self._partitions.values()
-                if not partition.is_read and partition.open
-            ]
+            unread = self._held.unread()
         if not unread:
             return
         places = [TopicPartition(self._topic, partition.number) for partition in unread]
@@ -333,7 +259,7 @@ class TopicConsumer:
             if found.error is not None:
                 raise translated(self._address.shown, found.error)
             with self._lock:
-                partition = self._partitions.get(found.partition)
+                partition = self._held.partitions.get(found.partition)
                 if partition is not None and not partition.is_read:
                     partition.read(found.offset, found.metadata)
 
@@ -362,38 +288,40 @@ class TopicConsumer:
         """Commit what has changed, and wait for it. With the lock held."""
         dirty = [
             partition
-            for partition in self._partitions.values()
+            for partition in self._held.partitions.values()
             if partition.is_dirty and (only is None or partition.number in only)
         ]
-        if self._consumer is None:
-            return
+        while self._consumer is not None and dirty:
+            try:
+                self._commit_these(dirty)
+                break
+            except StoreError as error:
+                if _code_of(error) != KafkaError.OFFSET_METADATA_TOO_LARGE:
+                    raise
+                if not self._metadata_bytes:
+                    raise
+                self._metadata_bytes //= 4  # the broker takes less; what is said of the first stays
+
+    def _commit_these(self, partitions: Collection[Partition]) -> None:
         places = []
-        for partition in dirty:
+        for partition in partitions:
             position = partition.position(self._metadata_bytes)
             if position is not None:
                 place = (self._topic, partition.number, position[0])
                 places.append(TopicPartition(*place, metadata=position[1]))
-        if not places:
-            return
-        with understood(self._address.shown):
-            answers = self._consumer.commit(offsets=places, asynchronous=False)
-        for answer in answers:
-            if answer.error is not None:
-                self._refused(answer.error)
-        for partition in dirty:
+        if places:
+            with understood(self._address.shown):
+                for answer in self._consumer.commit(offsets=places, asynchronous=False):
+                    if answer.error is not None:
+                        raise KafkaException(answer.error)
+        for partition in partitions:
             partition.is_dirty = False
-
-    def _refused(self, error: KafkaError) -> None:
-        if error.code() == KafkaError.OFFSET_METADATA_TOO_LARGE:
-            self._metadata_bytes //= 2  # the broker takes less; counts of the first stay
-        raise translated(self._address.shown, error) from KafkaException(error)
 
     # --- called by librdkafka, in `poll` and `close`
 
     def _on_assign(self, consumer: object, places: Iterable[Any]) -> None:
         with self._lock:
-            for place in places:
-                self._partitions[place.partition] = Partition(place.partition)
+            self._held.begin(place.partition for place in places)
 
     def _on_revoke(self, consumer: object, places: Collection[Any]) -> None:
         with self._lock:
@@ -406,11 +334,9 @@ class TopicConsumer:
 
     def _on_lost(self, consumer: object, places: Iterable[Any]) -> None:
         with self._lock:
-            for place in places:
-                partition = self._partitions.pop(place.partition, None)
-                if partition is not None:
-                    partition.is_gone = True
-                self._paused.discard(place.partition)
+            numbers = {place.partition for place in places}
+            self._held.forget(numbers)
+            self._paused -= numbers
 
     # --- the end
 
@@ -420,15 +346,22 @@ class TopicConsumer:
         if not self._turn.acquire(timeout=2 * _ANSWER_SECONDS):
             return  # its thread hangs in a call, and the end of the process does not wait for it
         try:
-            consumer = self._consumer
-            if consumer is not None:
-                consumer.close()
-                self._consumer = None
-                let_go(consumer)
-        except (KafkaException, RuntimeError):
-            self._consumer = None
+            # With the lock as well: nobody may be at a commit while the consumer goes.
+            with self._lock:
+                with contextlib.suppress(StoreError):
+                    self._commit()
+                consumer, self._consumer = self._consumer, None
+                if consumer is not None:
+                    self._leave(consumer)
         finally:
             self._turn.release()
+
+    def _leave(self, consumer: Any) -> None:
+        try:
+            consumer.close()
+        except (KafkaException, RuntimeError):
+            return  # what is left of it has no end that could be waited for
+        let_go(consumer)
 
 
 def _place_of(message: Message) -> tuple[int, int]:
@@ -439,6 +372,10 @@ def _place_of(message: Message) -> tuple[int, int]:
         raise StoreError(f"{message.id!r:.80} is no message of Kafka's") from None
 
 
-def _is_rebalancing(error: StoreError) -> bool:
+def _code_of(error: StoreError) -> int | None:
     cause = error.__cause__
-    return isinstance(cause, KafkaException) and cause.args[0].code() in REBALANCING
+    return cause.args[0].code() if isinstance(cause, KafkaException) else None
+
+
+def _is_rebalancing(error: StoreError) -> bool:
+    return _code_of(error) in REBALANCING
