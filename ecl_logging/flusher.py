@@ -37,7 +37,7 @@ _SHORTEST_TURN = 0.1  # of one whose fellows have had all the time
 _PAUSES_AT_THE_END = (0.0, 0.05, 0.1)  # before each try; a connection that breaks is no outage yet
 _SHARE_FOR_THE_THREAD = 0.75  # of the time at the end; one that hangs must not take it all
 _HINT = "; choose another store with ECL_STORE"  # whoever named a server knows that
-_SERVERS = ("redis", "unix:")
+_SERVERS = ("redis", "unix:", "sqs:", "kafka:")
 
 
 class _Counter(Protocol):

@@ -84,9 +84,10 @@ class Kept(Flushed):
         by a store that has lost them since; of records, `queue_full` had to make room in the
         store for those of this process, whosesoever they were (so `applied` is less by these); of
         messages, `late` are of an hour that is not kept any more, and `bad_key` of one whose key
-        holds something else. `ahead`: messages dated ahead of the store's clock, counted in its
-        hour; `other`: counted as `@other`; `retries`: batches sent again; `last_flush`: Unix time
-        or None; `last_error`: text or None.
+        holds something else; of events, `refused` are such as the queue can never take, because
+        they are too large for it. `ahead`: messages dated ahead of the store's clock, counted in
+        its hour; `other`: counted as `@other`; `retries`: batches sent again; `last_flush`: Unix
+        time or None; `last_error`: text or None.
         """
         ledger, pending = self._outbox.snapshot()
         return {

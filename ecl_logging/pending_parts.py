@@ -61,6 +61,9 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
 
     reasons: tuple[str, ...] = REASONS
 
+    at_once = AT_ONCE
+    """So many parts a batch may have."""
+
     left_out = 0
     """How much the store has not kept, by its last receipt."""
 
@@ -121,8 +124,14 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
         for _ in range(waiting if most is None else min(waiting, most)):
             self._take_in(arrivals[0])
             arrivals.popleft()
-        while self._parts and (len(self._parts) > _MOST_PARTS or self._size > _LARGEST_SIZE):
-            oldest = next(iter(self._parts))
+        if len(self._parts) > _MOST_PARTS or self._size > _LARGEST_SIZE:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        # Looked for once: of a dict that has lost many, the first one is far from its beginning.
+        for oldest in list(self._parts):
+            if len(self._parts) <= _MOST_PARTS and self._size <= _LARGEST_SIZE:
+                return
             part = self._parts[oldest]
             self.ledger.dropped["memory"] += part.amount
             self._size -= part.size
@@ -143,7 +152,7 @@ class PendingParts(Booked, Generic[_Arrival, _Key, _Part]):
     def _take_oldest(self) -> None:
         keys: list[_Key] = []
         size = 0
-        for key, part in islice(self._parts.items(), AT_ONCE):
+        for key, part in islice(self._parts.items(), self.at_once):
             if keys and size + part.size > _BATCH_SIZE:
                 break
             keys.append(key)

@@ -33,6 +33,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(canary)
+    gc.disable()  # what is imported and collected stays; see `pytest_collection_finish`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +53,7 @@ def pytest_collection_finish() -> None:
     # numbers, and of what is passed over nobody is found: it would warn, as of an error.
     import hypothesis  # noqa: F401
 
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -64,30 +64,43 @@ def _raise() -> None:
 class _Tracer:
     def __init__(self, moment: int, within: str, handler: Callable[[], object]) -> None:
         self._left, self._within, self._handler = moment, within, handler
-        self._last: dict[FrameType, int] = {}
         self._have_called: set[FrameType | None] = set()  # a function of Python's
         self.has_raised = False
 
     def enter(self, frame: FrameType, event: str, _: Any) -> Any:
-        is_function = not frame.f_code.co_flags & inspect.CO_GENERATOR
+        code = frame.f_code
+        is_function = not code.co_flags & inspect.CO_GENERATOR
         if is_function:
             self._have_called.add(frame.f_back)
-        if not frame.f_code.co_filename.startswith(self._within):
+        if not code.co_filename.startswith(self._within):
             return None
         frame.f_trace_opcodes = True
         if is_function:  # a generator may be entered to be closed, which nobody is told of
             self._pass()
-        return self._go_on
+        return self._follow(frame)
 
-    def _go_on(self, frame: FrameType, event: str, _: Any) -> Any:
-        if event == "opcode":
-            last, self._last[frame] = self._last.get(frame), frame.f_lasti
-            has_called = frame in self._have_called
-            self._have_called.discard(frame)
-            has_raised = frame.f_lasti in _handles_exceptions(frame.f_code)  # what it called
-            if last in _looks_for_signals(frame.f_code) and not has_called and not has_raised:
-                self._pass()
-        return self._go_on
+    def _follow(self, frame: FrameType) -> Any:
+        """What is called of each instruction of a frame, which are many: all is at hand."""
+        looks_for_signals = _looks_for_signals(frame.f_code)
+        handles_exceptions = _handles_exceptions(frame.f_code)  # of what it called
+        have_called = self._have_called
+        last: int | None = None
+
+        def go_on(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal last
+            if event == "opcode":
+                before, last = last, frame.f_lasti
+                has_called = frame in have_called
+                have_called.discard(frame)
+                if (
+                    before in looks_for_signals
+                    and not has_called
+                    and last not in handles_exceptions
+                ):
+                    self._pass()
+            return go_on
+
+        return go_on
 
     def _pass(self) -> None:
         self._left -= 1

@@ -93,7 +93,7 @@ def test_a_logging_configuration_loads_and_keeps_what_is_logged(block: str) -> N
     classes = [
         configuration["handlers"][name]["class"] for name in configuration["root"]["handlers"]
     ]
-    keepers = re.findall("DedupHandler|MessageHandler", " ".join(classes))
+    keepers = re.findall("(?:Dedup|Message|Publish)Handler", " ".join(classes))
     assert done.stdout.splitlines() == [f"{name} 2" for name in keepers]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,14 @@ def module_of(source: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-TREES = {module_of(source): ast.parse(source.read_text("utf-8")) for source in SOURCES}
+MODULES = {module_of(source): source for source in SOURCES}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """What is written in a module; read where it is asked for, for all collect this file."""
+    return ast.parse(MODULES[module].read_text("utf-8"))
+
 
 # From the bottom up; a module imports from its own layer and from those above it in this list.
 LAYERS = [
@@ -140,40 +148,40 @@ def test_every_public_name_has_a_docstring(name, public):
     assert inspect.getdoc(public), name
 
 
-@pytest.mark.parametrize("module", TREES)
+@pytest.mark.parametrize("module", MODULES)
 def test_every_module_has_a_docstring(module):
-    assert ast.get_docstring(TREES[module])
+    assert ast.get_docstring(tree_of(module))
 
 
 # --- the house
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if m.count(".") == 1])
+@pytest.mark.parametrize("module", [m for m in MODULES if m.count(".") == 1])
 def test_every_module_has_its_layer(module):
     assert part_of(module) in {*LAYER_OF, "__main__"}
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if part_of(m) in LAYER_OF])
+@pytest.mark.parametrize("module", [m for m in MODULES if part_of(m) in LAYER_OF])
 def test_a_module_imports_nothing_from_above(module):
     mine = LAYER_OF[part_of(module)]
     above = [
         name
-        for name in imported_by(TREES[module])
+        for name in imported_by(tree_of(module))
         if part_of(name) in LAYER_OF and LAYER_OF[part_of(name)] > mine
     ]
 
     assert above == []
 
 
-@pytest.mark.parametrize("module", TREES)
+@pytest.mark.parametrize("module", MODULES)
 def test_no_module_asserts(module):
-    lines = [node.lineno for node in ast.walk(TREES[module]) if isinstance(node, ast.Assert)]
+    lines = [node.lineno for node in ast.walk(tree_of(module)) if isinstance(node, ast.Assert)]
 
     assert lines == []
 
 
-@pytest.mark.parametrize("module", [m for m in TREES if part_of(m) != "tools"])
+@pytest.mark.parametrize("module", [m for m in MODULES if part_of(m) != "tools"])
 def test_the_library_prints_to_stderr_only(module):
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "print":
             assert "sys.stderr" in [ast.unparse(keyword.value) for keyword in node.keywords]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ecl_logging.errors import EventError
 from ecl_logging.events.context import current_context
-from ecl_logging.events.envelope import MAX_CHANNEL, new_event
+from ecl_logging.events.envelope import MAX_CHANNEL, new_event, new_log_event
 from ecl_logging.events.event_messages import EventMessage
 from ecl_logging.events.log_payloads import (
     exc_text_of,
@@ -104,7 +104,7 @@ class _Call:
             fields=fields_of(values),
             problem=problem,
         )
-        return new_event(payload, self.channel, timestamp=self.moment)
+        return new_log_event(payload, self.channel, self.moment)
 
 
 def channel_of(*parts: str) -> str:

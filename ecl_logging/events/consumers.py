@@ -11,10 +11,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-import venusian
-
 from ecl_logging.errors import ConfigError
 from ecl_logging.events.versions import VersionCondition, version_of
+from ecl_logging.extras import missing_one
+
+try:
+    import venusian
+except ModuleNotFoundError as error:
+    missing = missing_one(error, ["venusian"])
+    raise ConfigError(
+        f"consumers need {missing}, which is not installed: pip install 'ecl-logging[events]'"
+    ) from None
 
 __all__ = ["Consumer", "ConsumerHub", "ConsumerOperator", "consumer_config"]
 
@@ -62,6 +69,8 @@ class Consumer:
                 f"topic: {self.topic!r:.80} is no topic; those have letters, digits, '_', '.', '-',"
                 " and placeholders such as {env}"
             )
+        if self.cls_type == ():
+            yield "cls_type: is empty, so no event would fit; leave it out for all of them"
         for kind in self.cls_type or ():
             if not isinstance(kind, str) or not kind:
                 yield f"cls_type: {kind!r:.80} is no kind of payload; write such as 'metrics'"

@@ -33,6 +33,7 @@ __all__ = [
     "checked",
     "encode",
     "new_event",
+    "new_log_event",
     "parse",
 ]
 
@@ -161,20 +162,39 @@ def new_event(
     if type(copied) is not dict:
         raise EventError(expected_at("payload"))
     check_payload(copied)
-    header: dict[str, Any] = {
-        "id": new_id(),
-        "channel": channel,
-        "timestamp": _written(timestamp),
-    }
     where = current_context() if context is None else _copied(context, "header.context")[0]
-    if where:
-        header["context"] = where
-    event = {"schema": SCHEMA_VERSION, "header": header, "payload": copied}
+    event = _enveloped(copied, channel, timestamp, where)
     if context is not None:
         checked(event)
     if (MAX_BYTES - room) * _AT_MOST > MAX_BYTES - _HEADER_ROOM or context is not None:
         _check_size(event)
     return event
+
+
+def new_log_event(
+    payload: dict[str, Any], channel: str, timestamp: datetime | float | None = None
+) -> dict[str, Any]:
+    """Return the event of a payload that `log_payload` has made, on a channel of `channel_of`.
+
+    So there is nothing to check, and nobody else to change it.
+    """
+    return _enveloped(payload, channel, timestamp, current_context())
+
+
+def _enveloped(
+    payload: dict[str, Any],
+    channel: str,
+    timestamp: datetime | float | None,
+    context: Mapping[str, Any],
+) -> dict[str, Any]:
+    header: dict[str, Any] = {
+        "id": new_id(),
+        "channel": channel,
+        "timestamp": _written(timestamp),
+    }
+    if context:
+        header["context"] = context
+    return {"schema": SCHEMA_VERSION, "header": header, "payload": payload}
 
 
 def _copied(value: object, root: str) -> tuple[Any, int]:

@@ -10,7 +10,14 @@ from typing import Any
 
 from ecl_logging.errors import EventError
 from ecl_logging.events.calls import channel_of
-from ecl_logging.events.envelope import as_event, encode, new_event, parse
+from ecl_logging.events.envelope import (
+    MAX_BYTES,
+    as_event,
+    checked,
+    encode,
+    new_log_event,
+    parse,
+)
 from ecl_logging.events.event_messages import EventMessage, is_like_event
 from ecl_logging.events.log_payloads import (
     exc_text_of,
@@ -20,7 +27,7 @@ from ecl_logging.events.log_payloads import (
     text_of,
 )
 
-__all__ = ["SchemaFormatter", "event_in", "event_of"]
+__all__ = ["SchemaFormatter", "event_in", "event_of", "written_event"]
 
 _LATEST = 2**37  # Unix time, some 4,000 years from now
 _OF_STRUCTLOG = {"event", "level", "logger", "timestamp", "exc_info", "stack_info", "exception"}
@@ -41,11 +48,7 @@ class SchemaFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's event as JSON. Raises nothing that a record's objects raise."""
-        try:
-            return encode(event_of(record))
-        except EventError as error:  # changed by somebody since it was made
-            payload = log_payload("an event", "error", problem=str(error))
-            return encode(new_event(payload, "unnamed"))
+        return written_event(record)[1]
 
 
 def event_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -66,7 +69,35 @@ def event_of(record: logging.LogRecord) -> dict[str, Any]:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - the program's own objects can raise anything
         problem = f"raised {type(error).__name__} when it was looked at"
-    return new_event(_payload_of(record, problem), _channel(record), timestamp=_created(record))
+    return new_log_event(_payload_of(record, problem), _channel(record), _created(record))
+
+
+def written_event(
+    record: logging.LogRecord, event: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], str]:
+    """Return the record's event, and what it is as JSON, which `parse` reads.
+
+    `event`: what `event_in` has found. An event that somebody has spoilt since it was made, or that
+    is too large, is a payload of the type `log` that says what is wrong with it.
+    """
+    if event is None:
+        event = event_of(record)
+    try:
+        if type(vars(record).get("msg")) is EventMessage:  # others were checked just now
+            checked(event)
+        return event, _encoded(event)
+    except EventError as error:
+        payload = log_payload("an event", "error", problem=str(error))
+        event = new_log_event(payload, _channel(record), _created(record))
+        return event, encode(event)
+
+
+def _encoded(event: Mapping[str, Any]) -> str:
+    text = encode(event)
+    # One character has four bytes at most.
+    if 4 * len(text) > MAX_BYTES and len(text.encode()) > MAX_BYTES:
+        raise EventError(f"the event: has more than {MAX_BYTES} bytes")
+    return text
 
 
 def event_in(record: logging.LogRecord) -> dict[str, Any] | None:

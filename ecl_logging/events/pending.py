@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecl_logging.pending_parts import PendingParts, Taken
+from ecl_logging.pending_parts import REASONS, PendingParts, Taken
 from ecl_logging.stores.keeping import Receipt
-from ecl_logging.stores.queueing import Published
+from ecl_logging.stores.queueing import AT_ONCE, MAX_WAITING, Published
 
 __all__ = ["PendingEvent", "PendingEvents"]
 
@@ -23,7 +23,14 @@ class PendingEvent:
 class PendingEvents(PendingParts[PendingEvent, int, PendingEvent]):
     """See `PendingParts`. Thread safe."""
 
+    reasons = (*REASONS, "refused")  # by the queue, which can never take it
+
     _next = 0  # the place of the next one
+
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        """`max_waiting`: more than a part of it together would not find room among others."""
+        self.at_once = min(AT_ONCE, max(1, max_waiting // 4))
+        super().__init__()
 
     def _take_in(self, arrival: PendingEvent) -> None:
         ledger, place = self.ledger, self._next
@@ -38,4 +45,7 @@ class PendingEvents(PendingParts[PendingEvent, int, PendingEvent]):
         ledger.counted += 1
 
     def _left_out(self, taken: Taken[PendingEvent], receipt: Receipt) -> dict[str, int]:
-        return {}
+        if not receipt.bad:
+            return {}
+        bad = set(receipt.bad)
+        return {"refused": sum(part.published.id in bad for part in taken.parts)}

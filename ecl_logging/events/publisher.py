@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecl_logging.errors import ConfigError
-from ecl_logging.events.envelope import checked, encode, new_event
-from ecl_logging.events.formatters import event_in, event_of
+from ecl_logging.errors import ConfigError, EventError
+from ecl_logging.events.envelope import MAX_BYTES, as_event, encode, new_log_event
+from ecl_logging.events.formatters import event_in, written_event
 from ecl_logging.events.log_payloads import log_payload
 from ecl_logging.events.pending import PendingEvent, PendingEvents
 from ecl_logging.events.queues import as_queue, open_queue
@@ -44,6 +44,15 @@ class _Sender(PartsSender[EventBatch]):
     ) -> None:
         super().__init__(pending, store, publisher._flusher.outage)
         self._topic, self._max_waiting = publisher.topic, publisher.max_waiting
+
+    def _settled(self, batch: EventBatch, reply: Receipt) -> int:
+        if reply.bad:
+            self._note_once(
+                "refused",
+                f"some events of topic {self._topic} are too large for {self._store().shown}, and"
+                " not sent (dropped: refused)",
+            )
+        return super()._settled(batch, reply)
 
     def _batch(self, taken: Taken[Any], source: str, number: int, total: int) -> EventBatch:
         events = tuple(part.published for part in taken.parts)
@@ -96,7 +105,7 @@ class Publisher(Kept):
         except ValueError as error:
             raise ConfigError(f"topic: {error}") from None
         self.max_waiting, self.events_only = max_waiting, events_only
-        self._pending = PendingEvents()
+        self._pending = PendingEvents(max_waiting)
         self._open(
             open_queue(queue),
             self._pending,
@@ -110,7 +119,11 @@ class Publisher(Kept):
 
         What it is made of is taken down at once. Raises EventError for what is no event.
         """
-        self._take_in(event, encode(checked(event)))
+        checked_event = as_event(event)
+        text = encode(checked_event)
+        if len(text.encode()) > MAX_BYTES:
+            raise EventError(f"the event: has more than {MAX_BYTES} bytes")
+        self._take_in(checked_event, text)
         self.notice()
 
     def add(self, record: logging.LogRecord) -> None:
@@ -118,26 +131,30 @@ class Publisher(Kept):
 
         Never waits, never raises.
         """
+        is_in = False
         try:
-            self.take_in(record)
+            is_in = self.take_in(record)
         except Exception as error:  # noqa: BLE001 - whatever a record can be made of
-            self.take_in_unreadable(error)
-        self.notice()
+            is_in = self.take_in_unreadable(error)
+        if is_in:
+            self.notice()
 
     def take_in(self, record: logging.LogRecord) -> bool:
-        """Take in a record, for a handler, which calls `notice` then; return True.
+        """Take in a record, for a handler, which calls `notice` then; return whether it did.
 
         Raises what the record raises; nothing has been taken in then.
         """
-        if self.events_only and event_in(record) is None:
-            return True
-        event = event_of(record)
-        return self._take_in(event, encode(event))
+        event = None
+        if self.events_only:
+            event = event_in(record)
+            if event is None:
+                return False
+        return self._take_in(*written_event(record, event))
 
     def take_in_unreadable(self, error: BaseException | None) -> bool:
         """Take in, for a record that cannot even be looked at, an event that says so."""
         text = f"a record that raises {type(error).__name__} when it is looked at"
-        event = new_event(log_payload(text, "error"), "ecl_logging")
+        event = new_log_event(log_payload(text, "error"), "ecl_logging")
         return self._take_in(event, encode(event))
 
     def _take_in(self, event: Mapping[str, Any], body: str) -> bool:

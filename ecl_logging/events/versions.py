@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable
 
-from packaging.version import InvalidVersion, Version
+from ecl_logging.events.needed import InvalidVersion, Version
 
 __all__ = ["VersionCondition", "version_of"]
 

@@ -90,7 +90,8 @@ class KeepingHandler(FastHandler):
         is_in = False
         try:
             is_in = self.log.take_in(record)
-            self.log.notice()
+            if is_in:
+                self.log.notice()
         except Exception as error:  # noqa: BLE001 - of the record, or out of a signal handler
             if not is_in:
                 self.log.take_in_unreadable(error)

@@ -44,7 +44,10 @@ class PublishHandler(KeepingHandler):
         without it, the store of `config` (the section of a configuration file, or such a file's
         path), as everywhere. All others are the arguments of `Publisher`.
         """
-        from ecl_logging.events import Publisher
+        from ecl_logging.record_counter import refused_aloud
+
+        with refused_aloud():  # a package may be missing
+            from ecl_logging.events import Publisher
 
         self._open_at(
             log,
@@ -68,10 +71,5 @@ def _queue(config: object, queue: object) -> object:
     from ecl_logging.events.queues import open_queue
     from ecl_logging.problems import checked_together
 
-    section, opened = checked_together(
-        lambda: config_from(config),
-        lambda: None if queue is None else open_queue(queue),
-    )
-    if opened is not None:
-        return opened
-    return open_queue(configured=section.store, prefix=section.prefix)
+    section, _ = checked_together(lambda: config_from(config), lambda: open_queue(queue))
+    return open_queue(queue, configured=section.store, prefix=section.prefix)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
-import os
-import sys
-from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ecl_logging.errors import ConfigError
+from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.tools.command import (
+    UNREACHABLE,
     Parser,
     UsageError,
     add_common_options,
@@ -25,6 +22,10 @@ from ecl_logging.tools.consumed import counting
 from ecl_logging.tools.dead_letters import ACTIONS
 from ecl_logging.tools.options import seconds, whole_number
 
+if TYPE_CHECKING:
+    from ecl_logging.events.engines import Engine
+    from ecl_logging.events.queues.protocols import Queue
+
 __all__ = ["main"]
 
 _NAME = "ecl-consume"
@@ -33,7 +34,14 @@ _NAME = "ecl-consume"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     arguments = parse(_parser(), argv)
-    return run(_NAME, lambda: _run(arguments))
+    engines: list[Engine] = []  # that have run
+    status = run(_NAME, lambda: _run(arguments, engines))
+    for engine in engines:
+        counts = engine.outcomes.counts()
+        if counts or status != UNREACHABLE:
+            with contextlib.suppress(OSError):  # stderr is closed
+                say(_NAME, _summed_up(counts))
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,125 +91,110 @@ def _add_options_of_engines(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--retry-pause",
-        type=seconds,
+        type=_seconds_up_to(300),
         default=1.0,
         metavar="SECONDS",
-        help="before the second try, each further pause twice as long (default: %(default)s)",
+        help="before the second try, each further pause twice as long, at most five minutes "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--claim",
-        type=seconds,
+        type=_seconds_up_to(86400, least=0.1),
         default=60.0,
         metavar="SECONDS",
         help="after which others get what a process that died had in hand (default: %(default)s)",
     )
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from ecl_logging.events.engines import Engine
+def _seconds_up_to(most: float, *, least: float = 0.0) -> Callable[[str], float]:
+    def checked(text: str) -> float:
+        number = seconds(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to {most}")
+        return number
+
+    return checked
+
+
+def _run(arguments: argparse.Namespace, engines: list[Engine]) -> int:
     from ecl_logging.events.queues import open_queue
 
     if arguments.json and arguments.dead_letters != "list":
         raise UsageError("--json goes with --dead-letters list")
+    if arguments.once and arguments.dead_letters:
+        raise UsageError("--once goes with consuming, and --dead-letters is in place of that")
     context = open_context(
         _NAME, argument=None, option=arguments.config_option, store=arguments.store
     )
-    with context, contextlib.closing(open_queue(arguments.queue or context.store)) as queue:
-        engine = Engine(
-            _hub(arguments.package),
-            queue,
-            _operator(arguments.operator),
-            max_deliveries=arguments.max_deliveries,
-            retry_pause=arguments.retry_pause,
-            claim_seconds=arguments.claim,
-        )
-        _keep_topics(engine, arguments.topic)
-        if arguments.dead_letters:
-            topics = list(engine.consumers_by_topic())
-            ACTIONS[arguments.dead_letters](queue, topics, as_json=arguments.json)
-            return 0
+    prefix = context.config.prefix if context.config else ""
+    opened = open_queue(arguments.queue or context.store, prefix=prefix)
+    with context, contextlib.closing(opened) as queue:
+        engine = _engine(arguments, queue)
         try:
+            if arguments.dead_letters:
+                topics = list(engine.consumers_by_topic())
+                ACTIONS[arguments.dead_letters](queue, topics, as_json=arguments.json)
+                return 0
+            engines.append(engine)
             with counting(context, engine.outcomes):
                 engine.run(until_empty=arguments.once)
-        finally:
-            say(_NAME, _summed_up(engine.outcomes.counts()))
+        except StoreUnavailable as error:
+            if not arguments.queue:
+                raise
+            say(f"{_NAME}: error", str(error))  # another store would not help
+            return UNREACHABLE
     return 0
 
 
-# --- the program's own
+def _engine(arguments: argparse.Namespace, queue: Queue) -> Engine:
+    """Return an engine of the consumers that are asked for. Raises ConfigError."""
+    from ecl_logging.events.engines import Engine
+    from ecl_logging.events.engines.calling import told
+    from ecl_logging.tools.declared import hub_of, operator_named
 
-
-def _hub(package: str) -> Any:
-    from ecl_logging.events import ConsumerHub
-
-    hub = ConsumerHub()
-    module = _imported(package)
+    engine = Engine(
+        hub_of(arguments.package),
+        queue,
+        operator_named(arguments.operator) if arguments.operator is not None else None,
+        max_deliveries=arguments.max_deliveries,
+        retry_pause=arguments.retry_pause,
+        claim_seconds=arguments.claim,
+    )
     try:
-        hub.scan(module)
+        _keep_topics(engine, arguments.topic or ())
+    except ConfigError:
+        raise
     except Exception as error:
-        raise ConfigError(f"{package}: cannot be scanned: {_told(error)}") from error
-    if not len(hub):
-        raise ConfigError(f"{package}: declares no consumers (@consumer_config)")
-    return hub
+        raise ConfigError(f"--operator {arguments.operator}: get_topic: {told(error)}") from error
+    return engine
 
 
-def _imported(name: str) -> ModuleType:
-    """Import a module of the program, which is looked for here as well."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise ConfigError(f"{name}: cannot be imported: {_told(error)}") from error
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", " ")
-
-
-def _operator(text: str | None) -> Any:
-    if text is None:
-        return None
-    module, _, attribute = text.partition(":")
-    found: Any = _imported(module)
-    for name in attribute.split(".") if attribute else ():
-        found = getattr(found, name, None)
-    if isinstance(found, type):
-        try:
-            found = found()
-        except TypeError as error:
-            raise ConfigError(f"--operator {text}: {error}; name an object") from None
-    if not all(callable(getattr(found, name, None)) for name in ("get_topic", "process_event")):
-        raise ConfigError(
-            f"--operator {text}: is no operator; name an object with get_topic(consumer) and"
-            " process_event(consumer, event), as MODULE:ATTRIBUTE"
-        )
-    return found
-
-
-def _keep_topics(engine: Any, topics: Sequence[str] | None) -> None:
-    """Have the engine work on these topics only."""
-    if not topics:
-        return
+def _keep_topics(engine: Engine, topics: Sequence[str]) -> None:
+    """Have the engine work on these topics only, if there are any."""
     known = engine.consumers_by_topic()
     for topic in topics:
         if topic not in known:
             raise ConfigError(f"no consumer has the topic {topic!r}; there are {', '.join(known)}")
-    hub = engine.hub
-    hub.consumers = [consumer for topic in dict.fromkeys(topics) for consumer in known[topic]]
+    if topics:
+        kept = [consumer for topic in dict.fromkeys(topics) for consumer in known[topic]]
+        engine.hub.consumers = kept
 
 
 def _summed_up(counts: dict[str, int]) -> str:
-    handled, failed = counts.get("handled", 0), counts.get("failed", 0)
-    unrouted, dead = counts.get("unrouted", 0), counts.get("dead_letter", 0)
-    text = f"{handled} events handled"
-    if failed:
-        text += f", {failed} tries failed"
-    if unrouted:
-        text += f", {unrouted} events for no consumer"
-    if dead:
-        text += f", {dead} dead letters"
-    return text
+    """Return what was done, in a line."""
+    parts = [_amount(counts.get("handled", 0), "event handled", "events handled")]
+    for name, one, several in (
+        ("failed", "try failed", "tries failed"),
+        ("unrouted", "event for no consumer", "events for no consumer"),
+        ("dead_letter", "dead letter", "dead letters"),
+    ):
+        if counts.get(name):
+            parts.append(_amount(counts[name], one, several))
+    return ", ".join(parts)
+
+
+def _amount(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 if __name__ == "__main__":

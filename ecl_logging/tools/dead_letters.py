@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from ecl_logging.errors import EventError
+from ecl_logging.tools.command import say
 from ecl_logging.tools.printable import printable
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIONS"]
 
-_MOST_LISTED = 10_000  # of a topic
-_LONGEST = 200  # characters of a body that is no event
+_MOST_LISTED = 1_000  # of a topic
+_LONGEST = 200  # characters of a text in a line
 
 
 class _Action(Protocol):
@@ -25,16 +27,37 @@ class _Action(Protocol):
 
 def _list(queue: Queue, topics: Sequence[str], *, as_json: bool) -> None:
     for topic in topics:
-        for letter in queue.dead_letters(topic, _MOST_LISTED):
+        letters = queue.dead_letters(topic, _MOST_LISTED)
+        for letter in letters:
             print(_as_json(letter) if as_json else _as_line(letter))
+        if len(letters) >= _MOST_LISTED:
+            say("ecl-consume", f"of {topic} these are the oldest {_MOST_LISTED}")
 
 
 def _as_line(letter: DeadLetter) -> str:
-    at = datetime.fromtimestamp(letter.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body = letter.body.decode(errors="replace")
-    shown = body if len(body) <= _LONGEST else f"{body[:_LONGEST]}..."
     deliveries = f"{letter.deliveries} deliver{'y' if letter.deliveries == 1 else 'ies'}"
-    return printable(f"{at} {letter.topic} {deliveries} [{letter.reason}] {shown}")
+    said = _shortened(_said(letter.body))
+    return printable(f"{_time(letter)} {letter.topic} {deliveries} [{letter.reason}] {said}")
+
+
+def _said(body: bytes) -> str:
+    """What a message is about, if it is an event; else all of it."""
+    from ecl_logging.events.envelope import parse
+
+    try:
+        event = parse(body)
+    except EventError:
+        return body[: 4 * _LONGEST].decode(errors="replace")
+    header = event["header"]
+    return f"{header['id']} {_shortened(header['channel'])} {json.dumps(event['payload'])}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _time(letter: DeadLetter) -> str:
+    return datetime.fromtimestamp(letter.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _as_json(letter: DeadLetter) -> str:
@@ -42,7 +65,7 @@ def _as_json(letter: DeadLetter) -> str:
         {
             "topic": letter.topic,
             "id": letter.id,
-            "at": datetime.fromtimestamp(letter.at, UTC).isoformat(),
+            "at": _time(letter),
             "deliveries": letter.deliveries,
             "reason": letter.reason,
             "body": letter.body.decode(errors="replace"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ecl_logging.events import calls
+from ecl_logging.events.engines import base
 from ecl_logging.events.queues import open_queue
 from ecl_logging.events.queues.protocols import Queue
 from tests.redis_servers import RedisServer
@@ -34,3 +36,11 @@ def queue(queue_url: str) -> Iterator[Queue]:
 def in_memory() -> Queue:
     """For what no kind of queue changes."""
     return open_queue("memory://")
+
+
+@pytest.fixture
+def warnings_told(warnings_told: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the library warned of during the test, engines and log calls too."""
+    for module in (base, calls):
+        monkeypatch.setattr(module, "warn", warnings_told.append)
+    return warnings_told

@@ -17,6 +17,7 @@ from ecl_logging.events.consumers import Consumer, ConsumerHub
 from ecl_logging.events.engines import Engine
 from ecl_logging.events.queues import open_queue
 from ecl_logging.events.queues.protocols import Queue
+from tests.canary import CANARY
 from tests.events.making import Noted, an_event, hub_of, publish, publish_bodies, ran_until
 
 QUICK = {"retry_pause": 0.02, "polling_period": 0.05}
@@ -200,6 +201,22 @@ def test_whatever_a_consumer_raises_is_a_failure_of_that_event(in_memory, error)
     assert noted.numbers == [2]
     [letter] = in_memory.dead_letters("sales", 10)
     assert letter.reason == f"consume: {error.__name__}: in the midst"
+
+
+def test_warnings_and_reasons_show_no_password_and_drive_no_terminal(in_memory, warnings_told):
+    publish(in_memory, "sales", [an_event(1, channel="shop\x1b[2J" + "x" * 200)])
+
+    def consume(_event: Any) -> None:
+        raise OSError(f"db://me:{CANARY}@host: \x1b[2J is away")
+
+    run_until_empty(in_memory, consume, max_deliveries=1)
+
+    [warning] = warnings_told
+    [letter] = in_memory.dead_letters("sales", 10)
+    assert letter.reason == "consume: OSError: db://***@host: \\x1b[2J is away"
+    assert warning.endswith(f" failed, delivery 1 of 1: {letter.reason}")
+    assert "of shop\\x1b[2Jxxx" in warning
+    assert len(warning) < 300
 
 
 # --- poison

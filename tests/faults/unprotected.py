@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import redis
 
+from ecl_logging.stores.redis import events as redis_events
 from ecl_logging.stores.redis import scripts
 from ecl_logging.stores.redis import server as redis_server
 from ecl_logging.stores.redis import store as redis_store
@@ -19,22 +20,23 @@ from ecl_logging.stores.redis.errors import translated
 
 _DUPLICATES = "number <= tonumber(known_number)"
 _GAPS = "number ~= tonumber(known_number) + 1"
+_OF_EVENTS = ("known > 0 and number <= known", "number ~= known + 1")
 
 
-def apply_without(*checks: str) -> scripts.Script:
-    """The script that counts a batch, with these checks always passed."""
-    text = scripts.APPLY.text
+def script_without(script: scripts.Script, *checks: str) -> scripts.Script:
+    """The script, with these checks always passed."""
+    text = script.text
     for check in checks:
         assert check in text
         text = text.replace(check, "false")
-    script = copy.copy(scripts.APPLY)
+    script = copy.copy(script)
     script.text = text
     script.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return script
 
 
-WITHOUT_SEQUENCE_CHECK = apply_without(_DUPLICATES, _GAPS)
-WITHOUT_GAP_CHECK = apply_without(_GAPS)
+WITHOUT_SEQUENCE_CHECK = script_without(scripts.APPLY, _DUPLICATES, _GAPS)
+WITHOUT_GAP_CHECK = script_without(scripts.APPLY, _GAPS)
 
 BATCH_SCRIPTS = (scripts.APPLY, WITHOUT_SEQUENCE_CHECK, WITHOUT_GAP_CHECK)
 _WORDS = {word.encode() for script in BATCH_SCRIPTS for word in (script.digest, script.text)}
@@ -48,6 +50,12 @@ def is_batch(words: Sequence[bytes]) -> bool:
 def count_whatever_number(patch: pytest.MonkeyPatch) -> None:
     """Count each batch that reaches the server, whatever number it has."""
     patch.setattr(redis_store.scripts, "APPLY", WITHOUT_SEQUENCE_CHECK)
+
+
+def take_in_whatever_number(patch: pytest.MonkeyPatch) -> None:
+    """Take in each batch of events that reaches the server, whatever number it has."""
+    script = script_without(redis_events._PUBLISH, *_OF_EVENTS)
+    patch.setattr(redis_events, "_PUBLISH", script)
 
 
 def accept_gaps(patch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ def logging_without_a_trace() -> Iterator[None]:
     gc.collect()
     for left in unbuilt._counting.alive():  # of a test that failed, or dropped it
         left.close()  # type: ignore[attr-defined]
+    gc.freeze()  # the next collection would else go through all that other tests have imported
     before = list(vars(logging.Logger).items())
     yield
     assert list(vars(logging.Logger).items()) == before

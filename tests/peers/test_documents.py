@@ -11,7 +11,6 @@ import contextlib
 import functools
 import json
 import logging
-import os
 import queue
 import re
 import threading
@@ -20,7 +19,6 @@ import types
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,20 +31,10 @@ from ecl_logging.records import SEVERITY, RecordLog, log_common, log_recent
 from ecl_logging.stats.reading import lookup
 from tests.conftest import wait_until
 from tests.graphite_listeners import listener
+from tests.peers.documents import document_with, of_documents
 from tests.redis_servers import RedisServer, free_port
 
-FOLDER = os.environ.get("SOURCE_DOCUMENTS", "")
-
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.skipif(not FOLDER, reason="SOURCE_DOCUMENTS names no folder with documents"),
-]
-
-
-def document_with(words: str) -> str:
-    """The text of the one document that has these words."""
-    [text] = [text for path in Path(FOLDER).glob("*.txt") if words in (text := path.read_text())]
-    return text
+pytestmark = of_documents
 
 
 @pytest.fixture

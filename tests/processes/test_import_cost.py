@@ -36,11 +36,23 @@ def test_importing_the_handlers_costs_little_more_than_logging_config(
 def test_importing_the_handlers_loads_nothing_large(programs: Programs) -> None:
     ended = programs.run(
         "import sys, ecl_logging.handlers\n"
-        "print({'redis', 'yaml', 'structlog', 'sqlite3'} & set(sys.modules))"
+        "large = {'redis', 'yaml', 'structlog', 'sqlite3', 'msgspec', 'packaging', 'venusian'}\n"
+        "print(large & set(sys.modules), [m for m in sys.modules if m.startswith('ecl_logging.ev')])"
     )
 
     assert_silent(ended)
-    assert ended.out == "set()\n"
+    assert ended.out == "set() []\n"
+
+
+def test_building_a_handler_that_publishes_loads_nothing_of_other_queues(
+    tmp_path: Path,
+) -> None:
+    """Nor what makes loggers, or finds consumers; the store's own modules are there at once."""
+    build = "from ecl_logging.handlers import PublishHandler; PublishHandler()"
+    loaded = imported_by("-c", build, folder=tmp_path, store="memory://").importer.keys()
+
+    assert "msgspec" in loaded
+    assert not loaded & {"boto3", "confluent_kafka", "redis", "structlog", "venusian", "yaml"}
 
 
 @pytest.mark.parametrize("store", ["", "memory://", "sqlite:///counts.db"])

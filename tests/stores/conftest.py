@@ -10,6 +10,7 @@ import redis
 
 from ecl_logging import stores
 from ecl_logging.stores.protocols import Store
+from ecl_logging.stores.queueing import KeepsEvents
 from ecl_logging.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.redis_servers import RedisServer
@@ -37,6 +38,12 @@ def open_store(kind: Kind, clock: Clock) -> Iterator[Callable[[], Store]]:
 @pytest.fixture
 def store(open_store: Callable[[], Store]) -> Store:
     return open_store()
+
+
+@pytest.fixture
+def events(store) -> KeepsEvents:
+    if not hasattr(store, "events"): pytest.skip("has no queues yet")  # fmt: skip # noqa: E701 - goes when all have
+    return store.events
 
 
 @pytest.fixture

@@ -17,8 +17,10 @@ from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.stores import sql
 from ecl_logging.stores.keeping import AT_ONCE, Waiting
 from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.stores.queueing import Backlog
 from tests.interruptions import interrupted_at
 from tests.stores.programs import NOW, fork, run_python, status_of
+from tests.stores.publishing import ORDERS, EventProgram, claim
 from tests.stores.saying import CART, MessageProgram, RecordProgram, hours, line, said, seen, told
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -143,6 +145,36 @@ def test_a_step_that_is_interrupted_at_any_moment_happens_whole_or_not_at_all(cl
     assert fates == {"applied", "duplicate"}
 
 
+def put_event(store: MemoryStore) -> object:
+    return EventProgram(store.events, "b" * 32).put("new")
+
+
+def claim_and_bury(store: MemoryStore) -> object:
+    return store.events.bury(ORDERS, claim(store.events), "why")
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize(
+    ("step", "states"),
+    [
+        (put_event, [Backlog(2), Backlog(3)]),
+        (claim_and_bury, [Backlog(2), Backlog(0, 2), Backlog(dead_letters=2)]),
+    ],
+)
+def test_a_step_of_a_queue_that_is_interrupted_happens_whole_or_not_at_all(clock, step, states):
+    fates = []
+    for moment in count(1):
+        store = MemoryStore(clock=clock)
+        EventProgram(store.events).put("a", "b")
+        if not interrupted_at(moment, partial(step, store), within=sql.__path__[0]):
+            break
+        fates.append(store.events.backlog(ORDERS))
+        assert len(store.events.dead_letters(ORDERS, 9)) == fates[-1].dead_letters
+
+    assert moment > 15
+    assert set(fates) == set(states)
+
+
 def test_a_table_that_is_spoilt_is_told_with_the_stores_name(store):
     RecordProgram(store.records).put(seen(1))
     with store._kept.writing(5) as connection:
@@ -159,6 +191,7 @@ def test_a_store_that_is_dropped_leaves_nothing_open(ending):
 import sys, warnings
 warnings.simplefilter("error")
 from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.stores.queueing import Backlog
 store = MemoryStore()
 store.records.put(__import__("tests.stores.saying").stores.saying.RecordProgram(None).batch())
 {ending}
@@ -233,7 +266,9 @@ import os, sys, threading, warnings
 from ecl_logging.stores import fork_gate
 from ecl_logging.stores import sql
 from ecl_logging.stores.memory import MemoryStore
+from ecl_logging.stores.queueing import Backlog
 from tests.interruptions import interrupted_at
+from tests.stores.publishing import ORDERS, EventProgram, claim
 from tests.stores.saying import RecordProgram, seen
 
 warnings.simplefilter("ignore", DeprecationWarning)

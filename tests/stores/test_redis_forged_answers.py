@@ -10,11 +10,14 @@ import pytest
 
 from ecl_logging import open_store
 from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.stores.queueing import EventBatch, Message, Published
 from ecl_logging.stores.redis.store import RedisStore
 from tests.redis_servers import RedisServer
 from tests.stores.programs import FIVE_SECONDS, REQUESTS, Program
 from tests.stores.saying import CART, MessageProgram, RecordProgram, said, seen
 
+EVENTS = EventBatch("a" * 32, 1, 1, "orders", (Published("LG1", "shop", "{}"),))
+MESSAGES = [Message("orders", "1-0", b"{}", 1, 1)]
 STEPS: dict[str, Callable[[RedisStore], object]] = {
     "define": lambda store: store.define(REQUESTS, timeout=0.05),
     "apply": lambda store: store.apply(Program(store).batch({"req1": 1})),
@@ -35,6 +38,17 @@ STEPS: dict[str, Callable[[RedisStore], object]] = {
     "recent": lambda store: store.messages.recent([CART], 1),
     "common": lambda store: store.messages.common([CART]),
     "now": lambda store: store.messages.now(),
+    "publish": lambda store: store.events.put(EVENTS),
+    "receive": lambda store: store.events.claim("orders", 1, seconds=60),
+    "finish": lambda store: store.events.ack("orders", MESSAGES),
+    "put_back": lambda store: store.events.put_back("orders", MESSAGES, pause=0),
+    "extend": lambda store: store.events.extend("orders", MESSAGES, seconds=60),
+    "bury": lambda store: store.events.bury("orders", MESSAGES, "bad"),
+    "dead_letters": lambda store: store.events.dead_letters("orders", 1),
+    "replay": lambda store: store.events.replay("orders", ["1-0"]),
+    "drop": lambda store: store.events.drop("orders", ["1-0"]),
+    "topics": lambda store: store.events.topics(),
+    "backlog": lambda store: store.events.backlog("orders"),
 }
 ANSWERS = (b"OK", "OK", b"", 1, 0, None, [], [1], [b"applied"], [b"x"] * 9, [[b"OK"]], {b"a": 1})
 

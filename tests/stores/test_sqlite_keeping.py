@@ -28,6 +28,7 @@ from ecl_logging.stores.sql.entries import put as put_entries
 from ecl_logging.stores.sqlite import connection as connections
 from ecl_logging.stores.sqlite.store import SqliteStore
 from tests.conftest import wait_until
+from tests.stores.killed import Killed
 from tests.stores.programs import NOW, REQUESTS, Program, cells, fork, status_of
 from tests.stores.saying import CART, MessageProgram, RecordProgram, hours, line, said, seen
 
@@ -240,22 +241,6 @@ def test_processes_that_claim_at_once_never_get_the_same_entry(store, path, mode
 
     assert [status_of(child) for child in children] == [0, 0]
     assert len(got[0]) + len(got[1]) == len({*got[0], *got[1]}) == 400
-
-
-class Killed:
-    """A process that does its work until it is killed, and says on a pipe what it has done."""
-
-    def __init__(self, work: Callable[[Callable[[str], object]], None]) -> None:
-        self._output, output = os.pipe()
-        self._process = fork(lambda: work(lambda text: os.write(output, text.encode())), seconds=60)
-        os.close(output)
-
-    def kill(self) -> list[str]:
-        """End the process; return the lines that it has written."""
-        os.kill(self._process, signal.SIGKILL)
-        assert status_of(self._process) == -signal.SIGKILL
-        with os.fdopen(self._output) as output:
-            return output.read().splitlines()
 
 
 def writing(path, source: str) -> Killed:

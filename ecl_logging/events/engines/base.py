@@ -3,7 +3,8 @@
 One thread for each topic: receive -> parse -> route -> call -> acknowledge. A message is
 acknowledged when all its consumers have done their work; where one fails it comes again after a
 pause, and after `max_deliveries` it goes to the dead letters, with the reason. What is no event
-goes there at once. The methods that subclasses override are those of balog's engines (Balanced, 2014).
+goes there at once. The methods that subclasses override are those of balog's engines (Balanced,
+2014).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from ecl_logging.errors import ConfigError, EventError, StoreError
 from ecl_logging.events.consumers import Consumer, ConsumerHub, ConsumerOperator
-from ecl_logging.events.engines.calls import Calls, ConsumersFailed, Operator, told
+from ecl_logging.events.engines.calling import Calls, ConsumersFailed, Operator, told
 from ecl_logging.events.engines.in_hand import InHand
 from ecl_logging.events.engines.outcomes import Outcomes
 from ecl_logging.events.envelope import parse
@@ -25,6 +26,7 @@ from ecl_logging.events.queues.protocols import Queue
 from ecl_logging.lifetime import watch_forks
 from ecl_logging.notices import warn
 from ecl_logging.outage import Outage
+from ecl_logging.problems import printable
 from ecl_logging.stores.queueing import Message, checked_topic
 
 __all__ = ["Engine"]
@@ -32,6 +34,8 @@ __all__ = ["Engine"]
 _LONGEST_RETRY_PAUSE = 300.0  # seconds
 _LOOK_SECONDS = 0.5  # how often what went wrong is told
 _TRIES_AT_THE_END = 20  # to acknowledge, half a second each
+
+_STOPPED, _ENDED = "stopped", "ended"  # the engine, and one of its threads
 
 
 class Engine:
@@ -84,7 +88,9 @@ class Engine:
         self.outcomes = Outcomes()
         self.running = False
         self._until_empty = False
-        self._stops: SimpleQueue[None] = SimpleQueue()
+        # Not Events, whose `set` deadlocks when a signal comes into the midst of their `wait`.
+        self._stops: SimpleQueue[str] = SimpleQueue()
+        self._keeper_stops: SimpleQueue[None] = SimpleQueue()
         self._at_work = threading.local()
         self._hands: dict[str, InHand] = {}  # by topic, as the next ones
         self._outages: dict[str, Outage] = {}
@@ -120,6 +126,7 @@ class Engine:
             finally:
                 self.running = False
                 _join(threads, self._tell)
+                self._keeper_stops.put(None)
                 keeper.join()
                 self._tell()
                 self.queue.close()
@@ -129,7 +136,7 @@ class Engine:
     def stop(self) -> None:
         """Have `run` end, in whatever thread it is. Does not wait; safe in a signal handler."""
         self.running = False
-        self._stops.put(None)
+        self._stops.put(_STOPPED)
 
     def consumers_by_topic(self) -> dict[str, list[Consumer]]:
         """Return the consumers of each topic, by what the operator says. Raises ConfigError."""
@@ -146,7 +153,7 @@ class Engine:
         return topics
 
     def _begin(self, topics: dict[str, list[Consumer]], *, until_empty: bool) -> None:
-        self._stops = SimpleQueue()
+        self._stops, self._keeper_stops = SimpleQueue(), SimpleQueue()
         self._until_empty, self._ended_with = until_empty, None
         self._outages = {
             topic: Outage("trying on", "going on", name=self.queue.shown) for topic in topics
@@ -155,9 +162,10 @@ class Engine:
         self.running = True
 
     def _wait_for(self, threads: Sequence[threading.Thread]) -> None:
-        while self.running and any(thread.is_alive() for thread in threads):
+        ended = 0
+        while self.running and ended < len(threads):
             try:
-                self._stops.get(timeout=_LOOK_SECONDS)
+                ended += self._stops.get(timeout=_LOOK_SECONDS) == _ENDED
             except Empty:
                 self._tell()
 
@@ -184,6 +192,7 @@ class Engine:
                 time.sleep(_LOOK_SECONDS)
         self._finish(topic)
         self._at_work.calls.close()
+        self._stops.put(_ENDED)
 
     def _finish(self, topic: str) -> None:
         hand = self._hands[topic]
@@ -271,7 +280,7 @@ class Engine:
         """Consumers have failed with an event, which comes again or goes to the dead letters."""
         header = event["header"]
         warn(
-            f"event {header['id']} of {header['channel']} failed, delivery"
+            f"event {header['id']} of {printable(header['channel'][:100])} failed, delivery"
             f" {header['deliveries']} of {self.max_deliveries}: {told_of(error)}"
         )
 
@@ -301,11 +310,11 @@ class Engine:
 
     def _keep(self) -> None:
         """Have the queue keep what takes long."""
-        due = time.monotonic() + self.claim_seconds / 3
-        while self.running or any(hand.has_any() for hand in self._hands.values()):
-            time.sleep(min(_LOOK_SECONDS, self.claim_seconds / 10))
-            if time.monotonic() >= due:
-                due = time.monotonic() + self.claim_seconds / 3
+        while True:
+            try:
+                self._keeper_stops.get(timeout=self.claim_seconds / 3)
+                return
+            except Empty:
                 for hand in self._hands.values():
                     hand.extend(self.claim_seconds)
 

@@ -32,10 +32,6 @@ class InHand:
         self._done: list[Message] = []
         self._done_since = 0.0
 
-    def has_any(self) -> bool:
-        """Whether there is a message on which somebody works, or is to work."""
-        return bool(self._open)
-
     def take(self, messages: Iterable[Message]) -> None:
         """These have been handed out to us."""
         with self._lock:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ecl_logging.events.consumers import ConsumerHub
 from ecl_logging.events.engines.base import Engine
-from ecl_logging.events.engines.calls import Operator
+from ecl_logging.events.engines.calling import Operator
 from ecl_logging.events.queues.kafka import KafkaQueue
 
 __all__ = ["KafkaEngine"]

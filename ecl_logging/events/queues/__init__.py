@@ -10,6 +10,7 @@ from ecl_logging.stores import open_chosen_store, standing_in
 
 if TYPE_CHECKING:
     from ecl_logging.addresses import StoreAddress
+    from ecl_logging.stores.protocols import Store
 
 __all__ = ["as_queue", "open_queue"]
 
@@ -24,25 +25,48 @@ def open_queue(
     store is chosen as everywhere: `ECL_STORE`, else the one that is configured, else the embedded
     one. Raises ConfigError for what names no queue. Touches neither network nor disk.
     """
-    if isinstance(queue, Queue) and standing_in() is None:
-        return queue
-    if isinstance(queue, str) and standing_in() is None:
-        scheme = queue.partition("://")[0]
-        if scheme == "sqs":
-            from ecl_logging.events.queues.sqs import SqsQueue
-
-            return SqsQueue.from_url(queue)
-        if scheme == "kafka":
-            from ecl_logging.events.queues.kafka import KafkaQueue
-
-            return KafkaQueue.from_url(queue)
-    from ecl_logging.events.queues.stored import StoredQueue
-
     stand_in = standing_in()
+    if isinstance(queue, Queue):
+        return queue if stand_in is None else _stored(stand_in)
+    if isinstance(queue, str) and queue.startswith(("sqs://", "kafka://")):
+        _check_address(queue)
+        return _foreign(queue) if stand_in is None else _stored(stand_in)
     try:
-        return StoredQueue(stand_in or open_chosen_store(queue, configured, prefix=prefix))
+        return _stored(open_chosen_store(queue, configured, prefix=prefix))
     except ConfigError as error:
         raise ConfigError(f"queue: {str(error).removeprefix('store: ')}") from None
+
+
+def _check_address(url: str) -> None:
+    """Raise ConfigError for what is wrong with a URL, whatever is installed here."""
+    if url.startswith("sqs:"):
+        from ecl_logging.events.queues.sqs_addresses import parse_url
+
+        parse_url(url)
+    else:
+        from ecl_logging.events.queues.kafka_addresses import address_of, from_url
+
+        address_of(*from_url(url))
+
+
+def _foreign(url: str) -> Queue:
+    """Return the queue of this URL, which no store of ours keeps."""
+    try:
+        if url.startswith("sqs:"):
+            from ecl_logging.events.queues.sqs import SqsQueue
+
+            return SqsQueue.from_url(url)
+        from ecl_logging.events.queues.kafka import KafkaQueue
+
+        return KafkaQueue.from_url(url)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"queue: {error}") from None
+
+
+def _stored(store: Store) -> Queue:
+    from ecl_logging.events.queues.stored import StoredQueue
+
+    return StoredQueue(store)
 
 
 def as_queue(destination: object) -> Queue:

@@ -9,7 +9,10 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Self
 
-from ecl_logging.events.queues import kafka_addresses
+from ecl_logging.events.queues import (
+    kafka_addresses,
+    kafka_clients,  # noqa: F401 - first, for it tells which package is missing
+)
 from ecl_logging.events.queues.kafka_addresses import DEFAULT_GROUP, address_of
 from ecl_logging.events.queues.kafka_consuming import TopicConsumer
 from ecl_logging.events.queues.kafka_dead_letters import (

@@ -97,6 +97,9 @@ class SqsQueue:
     dead letters; `CreateQueue` where a queue is to be created; `GetQueueAttributes` for `backlog`.
     """
 
+    empty_after = 1.0
+    """So many seconds without a message say that a topic has none that could be handed out."""
+
     def __init__(  # noqa: PLR0913 - each has a name
         self,
         region: str | None = None,
@@ -133,7 +136,7 @@ class SqsQueue:
         self._clients = Clients(address, keys)
         self._queues = Queues(self._clients, create=address.create)
         self._dead_letters = DeadLetters(self._queues)
-        self._last: OrderedDict[str, _LastBatch] = OrderedDict()
+        self._last: OrderedDict[tuple[str, str], _LastBatch] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.shown!r})"
@@ -169,7 +172,7 @@ class SqsQueue:
         if batch == question_of_events(batch.source, batch.topic):
             # SQS cannot say what it knows of a source. Whatever that has sent, nothing is missed.
             return Receipt(GAP, total=batch.number)
-        last = self._last.get(batch.source)
+        last = self._last.get((batch.source, batch.topic))
         is_known = last is not None and (last.number, last.token) == (batch.number, batch.token)
         if last is None or not is_known:
             last = self._begin(batch)
@@ -186,8 +189,9 @@ class SqsQueue:
         )
 
     def _begin(self, batch: EventBatch) -> _LastBatch:
-        last = self._last[batch.source] = _LastBatch(batch.number, batch.token, Progress())
-        self._last.move_to_end(batch.source)
+        key = batch.source, batch.topic
+        last = self._last[key] = _LastBatch(batch.number, batch.token, Progress())
+        self._last.move_to_end(key)
         while len(self._last) > _MOST_SOURCES:
             self._last.popitem(last=False)
         return last
@@ -205,7 +209,7 @@ class SqsQueue:
         answer = self._queues.call(
             topic,
             "receive_message",
-            seconds=whole_wait + STEP_SECONDS,
+            seconds=whole_wait * 1.25 + STEP_SECONDS,  # it reads for four fifths of that
             MaxNumberOfMessages=min(limit, AT_ONCE),
             VisibilityTimeout=_whole(seconds, 1, _LONGEST_HELD),
             WaitTimeSeconds=whole_wait,

@@ -53,8 +53,8 @@ class Clients:
     def call(self, operation: str, *, seconds: float, **parameters: object) -> dict[str, Any]:
         """Have the service do something; return its answer.
 
-        Raises StoreUnavailable where none comes within about `seconds`, StoreError where the
-        service refuses; botocore's error is the error's cause.
+        Raises StoreUnavailable where none comes within `seconds`, and a fifth more; StoreError
+        where the service refuses. botocore's error is the error's cause.
         """
         with translated(self.shown):
             answer = getattr(self._client(_no_longer_than(seconds)), operation)(**parameters)
@@ -88,10 +88,10 @@ class Clients:
     def _new(self, seconds: float) -> Any:
         if self._session is None:
             self._session = boto3.session.Session(region_name=self._address.region, **self._keys)
-        connect = min(_LONGEST_CONNECT, seconds * 0.4)
         config = Config(
-            connect_timeout=connect,
-            read_timeout=seconds - connect,
+            # As a rule the connection is there, or comes at once.
+            connect_timeout=min(_LONGEST_CONNECT, seconds * 0.4),
+            read_timeout=seconds * 0.8,
             retries={"total_max_attempts": 1, "mode": "standard"},
             max_pool_connections=_MOST_CONNECTIONS,
             tcp_keepalive=True,

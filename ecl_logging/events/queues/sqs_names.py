@@ -15,7 +15,7 @@ __all__ = ["AT_ONCE", "STEP_SECONDS", "Queues", "dead_letters_of", "in_tens", "i
 AT_ONCE = 10
 """The most messages that one request may be about."""
 
-STEP_SECONDS = 4.0
+STEP_SECONDS = 8.0
 """So long a request may take, beside what the service is asked to wait."""
 
 _FIFO = ".fifo"

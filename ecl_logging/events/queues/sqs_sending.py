@@ -9,7 +9,7 @@ from ecl_logging.deadlines import Deadline
 from ecl_logging.errors import StoreError, StoreUnavailable
 from ecl_logging.events.queues.sqs_entries import MESSAGE_BYTES, Entry, Numbered, in_requests
 from ecl_logging.events.queues.sqs_errors import code_of, is_about_contents
-from ecl_logging.events.queues.sqs_names import Queues
+from ecl_logging.events.queues.sqs_names import STEP_SECONDS, Queues
 
 __all__ = ["Progress", "send"]
 
@@ -62,9 +62,10 @@ def _send_once(
     left = deadline.seconds_left()
     if left < _SHORTEST:
         raise StoreUnavailable(f"{queues.shown}: no time is left to send more")
+    seconds = min(left, STEP_SECONDS)
     parameters = [entry.as_parameters(number) for number, entry in together]
     try:
-        answer = queues.call(name, "send_message_batch", seconds=left, Entries=parameters)
+        answer = queues.call(name, "send_message_batch", seconds=seconds, Entries=parameters)
     except StoreError as error:
         if isinstance(error, StoreUnavailable) or not is_about_contents(code_of(error), str(error)):
             raise

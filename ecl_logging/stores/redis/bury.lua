@@ -2,7 +2,7 @@
 -- ARGV[1] to [3].
 --
 -- ARGV[4]  the reason   ARGV[5]  how many dead letters are kept, or some more
--- then ID, times that it was handed out, deliveries that count, ...
+-- then ID, word of the claim, deliveries, ...
 --
 -- Returns how many of these were still there, and handed out to nobody since.
 

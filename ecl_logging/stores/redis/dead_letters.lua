@@ -11,7 +11,7 @@ local function event_of(entry)
     return body_of(fields)
 end
 
-if not string.find(ARGV[5], ID_FORM) then
+if not id_parts(ARGV[5]) then
     return redis.error_reply('ERR no dead letter has such an ID')
 end
 local found, answer = {bytes = 0}, {}

@@ -6,7 +6,7 @@
 
 local dropped = 0
 for at = 4, #ARGV do
-    if string.find(ARGV[at], ID_FORM) then
+    if id_parts(ARGV[at]) then
         dropped = dropped + redis.call('XDEL', DEAD, ARGV[at])
     end
 end

@@ -1,27 +1,25 @@
 -- What the steps of queues of events have in common. Stands after basics.lua. T is a topic.
 --
--- KEYS[1]  @queue:@state       hash: pruned, prune_cursor; `seen:T`, how far a look for what
---                              nobody gives a time to has come
--- KEYS[2]  @queue:@topics      set: every T
--- KEYS[3]  @queue:@sources     hash: source -> what its last batch was answered; see receipts.lua
--- KEYS[4]  @queue:T            stream, with the group of consumers `ecl`: what nobody is done with
--- KEYS[5]  @queue:T:claimed    sorted set: ID -> Unix time at which the claim runs out
--- KEYS[6]  @queue:T:paused     sorted set: ID -> Unix time at which it may be handed out again
--- KEYS[7]  @queue:T:uncounted  hash: ID -> how many of its deliveries do not count
--- KEYS[8]  @queue:T:dead       stream: what nobody could do anything with
--- KEYS[9]  @queue:@nothing     never there: by it a step finds out what it may do
+-- KEYS[1]  @queue:@state     hash: pruned, prune_cursor; `turn:T` and `seen:T`, see receive.lua
+-- KEYS[2]  @queue:@topics    set: every T
+-- KEYS[3]  @queue:@sources   hash: source -> what its last batch was answered; see receipts.lua
+-- KEYS[4]  @queue:T          stream, with the group of consumers `ecl`: what nobody is done with
+-- KEYS[5]  @queue:T:claimed  sorted set: ID -> Unix time at which the claim runs out
+-- KEYS[6]  @queue:T:paused   sorted set: ID -> Unix time at which it may be handed out again
+-- KEYS[7]  @queue:T:claims   hash: ID -> the random word of the claim that was the last
+-- KEYS[8]  @queue:T:dead     stream: what nobody could do anything with
+-- KEYS[9]  @queue:@nothing   never there: by it a step finds out what it may do
 -- ARGV[1]  @queue, with whatever stands before it in keys
 -- ARGV[2]  question, and clock: see basics.lua
 -- ARGV[3]  T
 --
--- How often a message was handed out is counted by the group, and only grows: so it tells whose
--- claim is the last one, also where a delivery does not count.
+-- How often a message was handed out is what the group counts.
 
 local STATE, TOPICS, SOURCES, STREAM, CLAIMED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local PAUSED, UNCOUNTED, DEAD, NOTHING = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local PAUSED, CLAIMS, DEAD, NOTHING = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local TOPIC, GROUP, CONSUMER = ARGV[3], 'ecl', 'ecl'
-local ID_FORM = '^(%d+)%-(%d+)$'
-local NO_ID, LAST_ID = '0-0', '18446744073709551615-18446744073709551615'
+local MOST = '18446744073709551615' -- which is more than Lua's numbers can tell apart
+local NO_ID, LAST_ID = '0-0', MOST .. '-' .. MOST
 local MOST_FIELDS = 1000 -- `unpack` takes some thousand values, not more
 local PAGE = 16 -- entries of any size that are read at once
 
@@ -36,6 +34,19 @@ local function no_time(text)
 end
 
 -- --- entries of streams
+
+local function is_less(one, other)
+    return #one < #other or #one == #other and one < other
+end
+
+-- The two whole numbers of an ID, as text; nil for what is none.
+local function id_parts(id)
+    local ms, seq = string.match(id, '^(%d+)%-(%d+)$')
+    if ms and not is_less(MOST, ms) and not is_less(MOST, seq) then
+        return ms, seq
+    end
+    return nil
+end
 
 -- What is about a dead letter, {reason, deliveries, at}, and its own fields. What somebody else
 -- has put there has only the latter.
@@ -118,7 +129,7 @@ end
 -- --- messages that were handed out
 
 -- How often the group has handed a message out; nil where nobody has to acknowledge it.
-local function handed_out(id)
+local function deliveries_of(id)
     local pending = redis.pcall('XPENDING', STREAM, GROUP, id, id, 1)
     if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
         error(pending.err, 0)
@@ -126,14 +137,14 @@ local function handed_out(id)
     return pending[1] and pending[1][4]
 end
 
--- Those of the messages in `ARGV[from] ...` that were not handed out once more since: each is
--- {id, times, deliveries}.
+-- Those of the messages in `ARGV[from] ...` that nobody has claimed since: each is {id, deliveries}.
 local function still_the_same(from)
     local same = {}
     for at = from, #ARGV, 3 do
-        local id, times = ARGV[at], tonumber(ARGV[at + 1])
-        if string.find(id, ID_FORM) and handed_out(id) == times then
-            table.insert(same, {id = id, times = times, deliveries = tonumber(ARGV[at + 2])})
+        local id, claim = ARGV[at], ARGV[at + 1]
+        if id_parts(id) and redis.call('HGET', CLAIMS, id) == claim
+                and deliveries_of(id) then
+            table.insert(same, {id = id, deliveries = tonumber(ARGV[at + 2])})
         end
     end
     return same
@@ -146,7 +157,7 @@ local function forget(ids)
         redis.call('XACK', STREAM, GROUP, unpack(ids, from, to))
         redis.call('ZREM', CLAIMED, unpack(ids, from, to))
         redis.call('ZREM', PAUSED, unpack(ids, from, to))
-        redis.call('HDEL', UNCOUNTED, unpack(ids, from, to))
+        redis.call('HDEL', CLAIMS, unpack(ids, from, to))
         gone = gone + redis.call('XDEL', STREAM, unpack(ids, from, to))
     end)
     return gone
@@ -162,7 +173,7 @@ local function try_to_read()
     redis.call('XLEN', STREAM)
     redis.call('ZCARD', CLAIMED)
     redis.call('ZCARD', PAUSED)
-    redis.call('HGET', UNCOUNTED, '')
+    redis.call('HGET', CLAIMS, '')
     redis.call('XLEN', DEAD)
 end
 
@@ -170,7 +181,7 @@ end
 -- last, and are none that it refuses then: what is to go can go.
 local function try_to_write()
     redis.call('ZREM', CLAIMED, '')
-    redis.call('HDEL', UNCOUNTED, '')
+    redis.call('HDEL', CLAIMS, '')
     redis.call('XACK', STREAM, GROUP, NO_ID)
     redis.call('XDEL', STREAM, NO_ID)
     redis.call('ZADD', CLAIMED, 'XX', 0, '')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores.keeping import Receipt
@@ -36,7 +36,7 @@ _TOPICS = Script("basics", "events", "topics")
 _BACKLOG = Script("basics", "events", "backlog")
 
 _SHARED_KEYS = ("@state", "@topics", "@sources")
-_ENDS = ("", ":claimed", ":paused", ":uncounted", ":dead")  # of the keys of a topic
+_ENDS = ("", ":claimed", ":paused", ":claims", ":dead")  # of the keys of a topic
 _FULL = b"full"
 
 
@@ -90,8 +90,8 @@ class RedisEvents:
         )
 
     def ack(self, topic: str, messages: Collection[Message], *, timeout: float = 5.0) -> int:
-        ids = dict.fromkeys(message.id for message in messages)
-        return self._count(_FINISH, topic, *map(as_bytes, ids), timeout=timeout) if ids else 0
+        ids = map(as_bytes, _by_id(topic, messages))
+        return self._count(_FINISH, topic, *ids, timeout=timeout) if messages else 0
 
     def put_back(
         self,
@@ -170,7 +170,8 @@ class RedisEvents:
         """Run a script for messages that are still their receiver's."""
         if not messages:
             return 0
-        return self._count(script, topic, *about, *_claims_as_sent(messages), timeout=timeout)
+        claims = _claims_as_sent(_by_id(topic, messages).values())
+        return self._count(script, topic, *about, *claims, timeout=timeout)
 
     def _count(self, script: Script, topic: str, *arguments: object, timeout: float) -> int:
         read, place = self._server.reading(number_of), self._place(topic)
@@ -179,16 +180,21 @@ class RedisEvents:
 
 def _events_as_sent(batch: EventBatch) -> Iterator[bytes]:
     for event in batch.events:
-        yield as_bytes(event.body)
+        # Half of a surrogate pair is no UTF-8; JSON has the same escapes for it as Python.
+        yield event.body.encode(errors="backslashreplace")
         yield as_bytes(event.id)
         yield as_bytes(event.channel)
 
 
-def _claims_as_sent(messages: Collection[Message]) -> Iterator[object]:
-    for message in {message.id: message for message in messages}.values():
+def _by_id(topic: str, messages: Collection[Message]) -> dict[str, Message]:
+    """Messages of a topic; those of another one may have the same IDs."""
+    return {message.id: message for message in messages if message.topic == topic}
+
+
+def _claims_as_sent(messages: Iterable[Message]) -> Iterator[object]:
+    for message in messages:
         yield as_bytes(message.id)
-        # How often the group has handed it out, by which its last receiver is known.
-        yield message.handle if isinstance(message.handle, int) else message.deliveries
+        yield message.handle if isinstance(message.handle, str) else ""
         yield message.deliveries
 
 
@@ -200,10 +206,13 @@ def _receipt_or_size_of(answer: Sequence[bytes]) -> Receipt | int:
 
 
 def _messages_of(topic: str, answer: Sequence[bytes]) -> list[Message]:
-    parts = zip(*(answer[at::4] for at in range(4)), strict=True)
+    if not answer:
+        return []
+    claim, *flat = answer
+    parts = zip(*(flat[at::3] for at in range(3)), strict=True)
     return [
-        Message(topic, text_of(id_), _bytes(body), int(deliveries), int(times))
-        for id_, body, deliveries, times in parts
+        Message(topic, text_of(id_), _bytes(body), int(deliveries), text_of(claim))
+        for id_, body, deliveries in parts
     ]
 
 

@@ -2,7 +2,7 @@
 -- ARGV[1] to [3].
 --
 -- ARGV[4]  how many seconds from now
--- then ID, times that it was handed out, deliveries that count, ...
+-- then ID, word of the claim, deliveries, ...
 --
 -- Returns how many are still his.
 

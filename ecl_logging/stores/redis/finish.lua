@@ -7,7 +7,7 @@
 
 local ids = {}
 for at = 4, #ARGV do
-    if string.find(ARGV[at], ID_FORM) then
+    if id_parts(ARGV[at]) then
         table.insert(ids, ARGV[at])
     end
 end

@@ -3,13 +3,14 @@
 --
 -- ARGV[4]  how many, at least 1   ARGV[5]  for how many seconds   ARGV[6]  how many bytes
 --
--- Returns {ID, event, deliveries that count, times that it was handed out, ID ...}.
+-- Returns the word of the claim, which is the question, and then ID, event, deliveries, ID ...; or
+-- nothing.
 --
--- First comes what was handed out before and may be again, the oldest first, each one alone; those
--- of which no delivery counts come together, with those that are new.
+-- What was handed out before comes alone, and before what is new, which has the next turn then: so
+-- neither keeps the other waiting. Those of which no delivery counts come together, with new ones.
 
-local MOST_DUE = 500 -- messages of each kind that one step looks at
 local MOST_PAGES, MOST_SECONDS = 5, 3600
+local TURN, SEEN = 'turn:' .. TOPIC, 'seen:' .. TOPIC
 
 local now, most, most_bytes = clock(), tonumber(ARGV[4]), tonumber(ARGV[6])
 local runs_out = time_after(now, ARGV[5])
@@ -20,7 +21,7 @@ try_to_read()
 local handed_out_now = redis.call('ZCARD', CLAIMED) + redis.call('ZCARD', PAUSED)
 if redis.call('XLEN', STREAM) == 0 then
     if handed_out_now > 0 then -- of a stream that somebody has removed
-        redis.call('DEL', CLAIMED, PAUSED, UNCOUNTED)
+        redis.call('DEL', CLAIMED, PAUSED, CLAIMS)
     end
     return {}
 end
@@ -35,7 +36,7 @@ local function group_of_consumers()
             return field_of(flat, 'pending'), field_of(flat, 'last-delivered-id')
         end
     end
-    redis.call('DEL', CLAIMED, PAUSED, UNCOUNTED)
+    redis.call('DEL', CLAIMED, PAUSED, CLAIMS)
     redis.call('SADD', TOPICS, TOPIC)
     redis.call('XGROUP', 'CREATE', STREAM, GROUP, NO_ID)
     handed_out_now = 0
@@ -45,9 +46,8 @@ end
 -- Messages whose time nobody knows, because they were handed out past these steps or somebody has
 -- removed it, get one: what a claim has, less what has passed. Of very many, some thousand at once.
 local function give_times()
-    local field = 'seen:' .. TOPIC
-    local from = redis.call('HGET', STATE, field)
-    from = from and string.find(from, ID_FORM) and '(' .. from or '-'
+    local from = redis.call('HGET', STATE, SEEN)
+    from = from and id_parts(from) and '(' .. from or '-'
     for page = 1, MOST_PAGES do
         local some, ids = redis.call('XPENDING', STREAM, GROUP, from, '+', SLICE), {}
         for at, one in ipairs(some) do
@@ -62,72 +62,83 @@ local function give_times()
             end
         end
         if #some < SLICE then
-            redis.call('HDEL', STATE, field)
+            redis.call('HDEL', STATE, SEEN)
             return
         end
         from = '(' .. ids[#ids]
     end
-    redis.call('HSET', STATE, field, string.sub(from, 2))
+    redis.call('HSET', STATE, SEEN, string.sub(from, 2))
 end
 
-local function is_older(one, other)
-    for at = 1, 2 do -- they are whole numbers below 2^64, which Lua's are not
-        if one[at] ~= other[at] then
-            return #one[at] < #other[at] or #one[at] == #other[at] and one[at] < other[at]
-        end
+local function append(list, one, other)
+    list[#list + 1] = one
+    list[#list + 1] = other
+end
+
+local function is_before(one, other)
+    if one.due ~= other.due then
+        return one.due < other.due
+    elseif one.ms ~= other.ms then
+        return is_less(one.ms, other.ms)
     end
-    return false
+    return is_less(one.seq, other.seq)
 end
 
--- The IDs of what may be handed out again, the oldest first; and what is none.
+-- What may be handed out again, the one that has been due for the longest first; what is no ID; and
+-- whether these are all. Of either kind so many are looked at as may be handed out.
 local function due_ids()
-    local due, strays = {}, {}
+    local due, strays, all = {}, {}, true
     for _, key in ipairs({CLAIMED, PAUSED}) do
-        for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.6f', now),
-                'LIMIT', 0, MOST_DUE)) do
-            local ms, seq = string.match(id, ID_FORM)
+        local flat = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.6f', now),
+            'WITHSCORES', 'LIMIT', 0, most)
+        all = all and #flat < 2 * most
+        for at = 1, #flat, 2 do
+            local ms, seq = id_parts(flat[at])
             if ms then
-                table.insert(due, {ms, seq, id = id})
+                table.insert(due, {id = flat[at], ms = ms, seq = seq, due = tonumber(flat[at + 1])})
             else
-                table.insert(strays, id)
+                table.insert(strays, flat[at])
             end
         end
     end
-    table.sort(due, is_older)
-    return due, strays
+    table.sort(due, is_before)
+    return due, strays, all
 end
 
--- How often a message was handed out in earnest, of these times.
-local function deliveries_of(id, times)
-    local uncounted = tonumber(redis.call('HGET', UNCOUNTED, id) or '0') or 0
-    return times - math.max(0, math.min(times, math.floor(uncounted)))
+local function there_is_room_for(body, found)
+    return #found == 0 or #found < most and found.bytes + #body <= most_bytes
 end
 
--- Add those that may be handed out again. Returns whether new ones may come with them, and IDs of
--- which there is no message.
-local function add_due(found)
-    local due, strays = due_ids()
-    local gone, before = {}, nil
+-- Add those of what is due that may come together; or the first, where it comes alone and has its
+-- turn. Returns whether new ones may come with them, and IDs of which there is no message.
+local function add_due(found, due, is_turn)
+    local gone, seen = {}, {}
     for _, one in ipairs(due) do
-        local times = one.id ~= before and handed_out(one.id)
-        local entry = times and entry_at(STREAM, one.id)
+        local id = one.id
+        local deliveries = not seen[id] and deliveries_of(id)
+        local comes_alone = deliveries and deliveries > 0
+        local is_next = deliveries and (is_turn or not comes_alone)
+        local entry = is_next and entry_at(STREAM, id)
         if entry then
-            local deliveries = deliveries_of(one.id, times)
             local body = body_of(entry[2])
+            if not there_is_room_for(body, found) or comes_alone and #found > 0 then
+                return false, gone
+            end
+            table.insert(found, {id, body = body, deliveries = deliveries})
             found.bytes = found.bytes + #body
-            if #found > 0 and (deliveries > 0 or found.bytes > most_bytes) then
-                return false, strays, gone
+            if comes_alone then
+                return false, gone
             end
-            table.insert(found, {one.id, body = body, times = times, deliveries = deliveries})
-            if deliveries > 0 or #found == most then
-                return false, strays, gone
-            end
-        elseif one.id ~= before then
-            table.insert(gone, one.id)
+        elseif not seen[id] and (is_next or not deliveries) then
+            table.insert(gone, id)
         end
-        before = one.id
+        seen[id] = true
     end
-    return true, strays, gone
+    return true, gone
+end
+
+local function new_body(entry)
+    return body_of(entry[2])
 end
 
 local pending, last = group_of_consumers()
@@ -135,32 +146,21 @@ redis.call('XCLAIM', STREAM, GROUP, CONSUMER, 0, NO_ID, 'JUSTID') -- it may not 
 if pending > handed_out_now then
     give_times()
 end
+local due, strays, all = due_ids()
+local turn = redis.call('HGET', STATE, TURN) or 'any'
+local had_turn = turn == 'new'
 local found = {bytes = 0}
-local with_new, strays, gone = add_due(found)
+local with_new, gone = add_due(found, due, not had_turn)
 local again = #found
-if with_new then
-    add_entries_after(found, STREAM, last, most, most_bytes, function(entry)
-        return body_of(entry[2])
-    end)
+if with_new and (all or had_turn or again == 0) then
+    add_entries_after(found, STREAM, last, most, most_bytes, new_body)
 end
-if #found > again then
-    redis.call('XREADGROUP', 'GROUP', GROUP, CONSUMER, 'COUNT', #found - again,
-        'STREAMS', STREAM, '>')
+if #found == 0 and had_turn then
+    gone = select(2, add_due(found, due, true))
+    again = #found
 end
 
-local answer = {}
-for at, one in ipairs(found) do
-    local id, times, deliveries = one[1], 1, 1
-    if at <= again then
-        times, deliveries = one.times + 1, one.deliveries + 1
-        redis.call('XCLAIM', STREAM, GROUP, CONSUMER, 0, id, 'RETRYCOUNT', times, 'JUSTID')
-        redis.call('ZREM', PAUSED, id)
-    end
-    redis.call('ZADD', CLAIMED, runs_out, id)
-    for _, word in ipairs({id, one.body, whole(deliveries), whole(times)}) do
-        table.insert(answer, word)
-    end
-end
+-- What is new may be among them: so they go first.
 for _, id in ipairs(strays) do
     redis.call('ZREM', CLAIMED, id)
     redis.call('ZREM', PAUSED, id)
@@ -169,6 +169,34 @@ for _, id in ipairs(gone) do -- an entry that is there stays: only nobody waits 
     redis.call('XACK', STREAM, GROUP, id)
     redis.call('ZREM', CLAIMED, id)
     redis.call('ZREM', PAUSED, id)
-    redis.call('HDEL', UNCOUNTED, id)
+    redis.call('HDEL', CLAIMS, id)
 end
+if #found == 0 then
+    return {}
+end
+redis.call('HSET', STATE, TURN, turn) -- it may not be allowed
+if #found > again then
+    redis.call('XREADGROUP', 'GROUP', GROUP, CONSUMER, 'COUNT', #found - again,
+        'STREAMS', STREAM, '>')
+end
+redis.call('HSET', STATE, TURN, again == 1 and found[1].deliveries > 0 and 'new' or 'any')
+
+local answer, scores, claims = {question}, {}, {}
+for at, one in ipairs(found) do
+    local id, deliveries = one[1], 1
+    if at <= again then
+        deliveries = one.deliveries + 1
+        redis.call('XCLAIM', STREAM, GROUP, CONSUMER, 0, id, 'RETRYCOUNT', deliveries, 'JUSTID')
+        redis.call('ZREM', PAUSED, id)
+    end
+    for _, word in ipairs({id, one.body, whole(deliveries)}) do
+        table.insert(answer, word)
+    end
+    append(scores, runs_out, id)
+    append(claims, id, question)
+end
+in_slices(#claims, function(from, to)
+    redis.call('ZADD', CLAIMED, unpack(scores, from, to))
+    redis.call('HSET', CLAIMS, unpack(claims, from, to))
+end)
 return answer

@@ -8,11 +8,11 @@
 local moved = 0
 try_to_read()
 try_to_write()
-redis.call('SADD', TOPICS, TOPIC)
 for at = 4, #ARGV do
-    local letter = string.find(ARGV[at], ID_FORM) and entry_at(DEAD, ARGV[at])
+    local letter = id_parts(ARGV[at]) and entry_at(DEAD, ARGV[at])
     if letter then
         local _, fields = dead_letter(letter[1], letter[2])
+        redis.call('SADD', TOPICS, TOPIC)
         redis.call('XADD', STREAM, '*', unpack(few(fields)))
         redis.call('XDEL', DEAD, letter[1])
         moved = moved + 1

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ecl_logging.stores.queueing import AT_ONCE, CLAIM_BYTES, DeadLetter
+from ecl_logging.stores.sql.bodies import WithBodies
 from ecl_logging.stores.sql.queues import append, last_number, topic_number
-from ecl_logging.stores.sql.rows import rows_of, slices_of_rows, text, time_in_words, time_of
+from ecl_logging.stores.sql.rows import slices_of_rows, text, time_in_words, time_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,11 +26,11 @@ _ID = re.compile(r"([0-9a-f]{16})-([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 _OLDEST = (
     "SELECT number FROM queue_dead_letters WHERE topic = ? AND number > ? ORDER BY number LIMIT ?"
 )
-_LETTER = (
+_LETTERS = WithBodies(
     "number || ' ' || token || ' ' || message || ' ' || deliveries || ' ' || hex(reason)"
-    f" || ' ' || {time_in_words('at')} || ' ' || hex(body)"
+    f" || ' ' || {time_in_words('at')}",
+    7,
 )
-_WORDS_OF_LETTER = 8
 
 
 def dead_letters(
@@ -41,11 +42,24 @@ def dead_letters(
         return []
     first = int(last[3]) if last else 0
     amount = _at_once(connection, place, first, min(limit, AT_ONCE))
-    packed = connection.execute(
-        f"SELECT group_concat({_LETTER}, ' ') FROM queue_dead_letters WHERE number IN ({_OLDEST})",  # noqa: S608 - constants
-        (place, first, amount),
-    ).fetchone()[0]
-    return _letters_of(topic, packed)
+    found = f"queue_dead_letters WHERE number IN ({_OLDEST})"
+    values = (place, first, amount)
+    letters = {}
+    for row, body in _LETTERS.read(connection, found, values):
+        letters[int(row[0])] = _letter(topic, row, body)
+    return [letters[number] for number in sorted(letters)]
+
+
+def _letter(topic: str, row: list[str], body: bytes) -> DeadLetter:
+    number, token, message, deliveries, reason, at, part = row
+    return DeadLetter(
+        topic,
+        id=f"{token}-{message}-{number}",
+        body=body,
+        deliveries=int(deliveries),
+        reason=text(reason),
+        at=time_of(at, part),
+    )
 
 
 def _at_once(connection: sqlite3.Connection, place: int, after: int, limit: int) -> int:
@@ -61,21 +75,6 @@ def _at_once(connection: sqlite3.Connection, place: int, after: int, limit: int)
         (place, after, limit, CLAIM_BYTES),
     )
     return int(found.fetchone()[0])
-
-
-def _letters_of(topic: str, packed: str | None) -> list[DeadLetter]:
-    letters = {}
-    for row in rows_of(packed, _WORDS_OF_LETTER):
-        number, token, message, deliveries, reason, at, part, body = row
-        letters[int(number)] = DeadLetter(
-            topic,
-            id=f"{token}-{message}-{number}",
-            body=bytes.fromhex(body),
-            deliveries=int(deliveries),
-            reason=text(reason),
-            at=time_of(at, part),
-        )
-    return [letters[number] for number in sorted(letters)]
 
 
 _COLUMNS_OF_NAMES = 4

@@ -24,8 +24,9 @@ from ecl_logging.stores.queueing import (
     Message,
     Published,
 )
+from ecl_logging.stores.sql.bodies import WithBodies
 from ecl_logging.stores.sql.queue_tables import EVENTS, FRESH, HELD, QUEUES
-from ecl_logging.stores.sql.rows import rows_of, slices_of_rows, text, words
+from ecl_logging.stores.sql.rows import slices_of_rows, text, words
 from ecl_logging.stores.sql.sources import Judged
 
 if TYPE_CHECKING:
@@ -194,10 +195,7 @@ def _fresh_at_once(connection: sqlite3.Connection, topic: int, limit: int) -> in
     return max(1, int(found.fetchone()[0]))  # the oldest one also where somebody took its body
 
 
-_MESSAGE = (
-    "number || ' ' || token || ' ' || deliveries || ' ' ||"
-    " coalesce((SELECT hex(body) FROM queue_bodies AS b WHERE b.number = m.number), '')"
-)
+_MESSAGES = WithBodies("m.number || ' ' || token || ' ' || deliveries", 3)
 
 
 def _hand_out(
@@ -209,15 +207,15 @@ def _hand_out(
     due: float,
 ) -> list[Message]:
     """Hand out messages whose numbers are `chosen`, in SQL."""
-    packed = connection.execute(
-        f"SELECT group_concat({_MESSAGE}, ' ') FROM queue_messages AS m WHERE number IN ({chosen})",  # noqa: S608 - constants
-        values,
-    ).fetchone()[0]
+    found = (
+        "queue_messages AS m LEFT JOIN queue_bodies AS b ON b.number = m.number"
+        f" WHERE m.number IN ({chosen})"
+    )
     holder = int.from_bytes(os.urandom(7)) + 1
     messages = {}
-    for number, token, deliveries, body in rows_of(packed, 4):
+    for (number, token, deliveries), body in _MESSAGES.read(connection, found, values):
         messages[int(number)] = Message(
-            topic, f"{token}-{number}", bytes.fromhex(body), int(deliveries) + 1, holder
+            topic, f"{token}-{number}", body, int(deliveries) + 1, holder
         )
     connection.execute(
         f"""

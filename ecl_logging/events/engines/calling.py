@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol
 
 from ecl_logging.events.consumers import Consumer
+from ecl_logging.problems import masked, printable
 
 __all__ = ["Calls", "ConsumersFailed", "Operator"]
 
@@ -35,9 +36,9 @@ class ConsumersFailed(Exception):  # noqa: N818 - said as it is
 
 
 def told(error: BaseException) -> str:
-    """Return what an exception is, in one line of bounded length."""
+    """Return what an exception is, in one line of bounded length, without passwords of URLs."""
     try:
-        text = " ".join(str(error).split())
+        text = printable(masked(" ".join(str(error).split())))
     except Exception:  # noqa: BLE001 - of whoever has made it
         text = ""
     return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__
