@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 pytest.importorskip("confluent_kafka", reason="what is tested on one Python only is not installed")
 from ecl_logging.errors import ConfigError, StoreError, StoreUnavailable
-from ecl_logging.events.queues import kafka_dead_letters, kafka_held
+from ecl_logging.events.queues import kafka_consuming, kafka_dead_letters, kafka_held
 from ecl_logging.events.queues.kafka import KafkaQueue
 from ecl_logging.events.queues.protocols import Queue
 from ecl_logging.stores.keeping import Receipt
@@ -527,6 +528,26 @@ def test_a_broker_that_is_gone_is_told_in_time_and_found_again(own_cluster):
     queue.close()
     assert {*bodies(received)} <= {b"a", b"b"}
     assert [one.value() for one in own_cluster.content(topic)] == [b"a", b"b"]
+
+
+def test_what_is_told_to_a_broker_that_is_gone_waits_within_bounds(own_cluster, monkeypatch):
+    for module in (kafka_consuming, kafka_dead_letters):
+        monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.5)
+    queue = KafkaQueue(own_cluster.servers, settings=QUICK)
+    topic = own_cluster.make("away")
+    publish(queue, topic, "a", "b")
+    messages = receive(queue, topic, 2)
+    with kafka_dead_letters.looking(queue._address, "some", topic) as look:
+        [place] = look.places()
+        own_cluster.go_down()
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            look.commit(place.partition, 1)
+    with contextlib.suppress(StoreUnavailable):  # or its partition is lost
+        queue.ack(messages)
+    queue.close()
+
+    assert time.monotonic() - began < 15
 
 
 def test_servers_that_nobody_is_at_are_unavailable(new_queue, monkeypatch):

@@ -8,10 +8,11 @@ forgets the object and is done, at its end as well; and so is an interpreter tha
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from ecl_logging.errors import StoreError, StoreUnavailable
@@ -36,6 +37,7 @@ __all__ = [
     "KafkaException",
     "NewTopic",
     "TopicPartition",
+    "leave",
     "let_go",
     "new_client",
     "new_consumer",
@@ -44,6 +46,7 @@ __all__ = [
     "understood",
 ]
 
+_CLOSE_SECONDS = 3.0
 _logger = logging.getLogger(OWN_LOGGER)
 
 _COMMON = {
@@ -144,10 +147,30 @@ def let_go(client: Any) -> None:
     ctypes.pythonapi.Py_DecRef(ctypes.py_object(client))
 
 
+def leave(consumer: Any) -> None:
+    """Close a consumer, unless that takes longer than anybody waits.
+
+    Where the broker is away, librdkafka may wait for it without a bound; and a process that is
+    about to end starts no thread any more. Then the group misses this member by itself.
+    """
+    thread = threading.Thread(
+        target=_close_and_let_go, args=(consumer,), name="ecl-kafka-close", daemon=True
+    )
+    with contextlib.suppress(RuntimeError):
+        thread.start()
+        thread.join(_CLOSE_SECONDS)
+
+
+def _close_and_let_go(consumer: Any) -> None:
+    with contextlib.suppress(KafkaException, RuntimeError):
+        consumer.close()
+        let_go(consumer)
+
+
 # --- errors
 
 
-@contextmanager
+@contextlib.contextmanager
 def understood(shown: str) -> Iterator[None]:
     """Raise what confluent-kafka raises in here as an error of ours."""
     try:

@@ -21,7 +21,7 @@ from ecl_logging.events.queues.kafka_clients import (
     KafkaError,
     KafkaException,
     TopicPartition,
-    let_go,
+    leave,
     new_consumer,
     translated,
     understood,
@@ -37,7 +37,6 @@ _SLICE_SECONDS = 0.1  # of waiting, after which others get a turn
 _AGAIN_SECONDS = 0.02
 _SERVING_SECONDS = 0.0002  # `poll` would wait for whole milliseconds, or for messages
 _ANSWER_SECONDS = 5.0
-_CLOSE_SECONDS = 3.0
 _SETTINGS: dict[str, object] = {
     "allow.auto.create.topics": True,  # an engine may be there before the first event
     "fetch.queue.backoff.ms": 20,  # once enough is fetched; librdkafka itself waits a second
@@ -55,8 +54,9 @@ _FIXED: dict[str, object] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
 }
-_NOTHING_YET = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
-_LOST_TURN = frozenset({KafkaError._MAX_POLL_EXCEEDED})  # what follows is a new assignment
+# There is nothing yet; or what follows is a new assignment.
+_NOT_THERE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
+_PASSED_OVER = {*_NOT_THERE, KafkaError._MAX_POLL_EXCEEDED}
 
 
 class TopicConsumer:
@@ -147,8 +147,8 @@ class TopicConsumer:
                     self._held.wait_until(entry, 0.0)
 
     def _message(self, entry: Entry) -> Message:
-        identifier = f"{entry.partition.number}-{entry.offset}"
-        return Message(self._topic, identifier, entry.body, entry.deliveries, entry)
+        name = f"{entry.partition.number}-{entry.offset}"
+        return Message(self._topic, name, entry.body, entry.deliveries, entry)
 
     # --- what becomes of them
 
@@ -156,8 +156,7 @@ class TopicConsumer:
         """Messages are done, whoever had them, as long as their partition is ours."""
         with self._lock:
             for message in messages:
-                partition, offset = _place_of(message)
-                entry = self._held.entry(partition, offset)
+                entry = self._held.entry(*_place_of(message))
                 if entry is not None:
                     entry.partition.finish(entry)
         self._commit_if_possible()
@@ -183,12 +182,7 @@ class TopicConsumer:
                 entry = self.in_hand(message)
                 if entry is not None:
                     entry.due = time.monotonic() + seconds  # its place in the heap is earlier
-        if self._turn.acquire(blocking=False):
-            try:
-                if self._consumer is not None and not self._is_closing:
-                    self._fetch(0, 0.0)
-            finally:
-                self._turn.release()
+        self._serve(is_my_turn=False)
 
     def in_hand(self, message: Message) -> Entry | None:
         """Return what a message is here; None where it is not in its receiver's hand any more."""
@@ -238,9 +232,9 @@ class TopicConsumer:
     def _take_in(self, message: Any) -> None:
         error = message.error()
         if error is not None:
-            if error.code() in _NOTHING_YET or error.code() in _LOST_TURN:
-                return
-            raise translated(f"{self._address.shown}: topic {self._topic}", error)
+            if error.code() not in _PASSED_OVER:
+                raise translated(f"{self._address.shown}: topic {self._topic}", error)
+            return
         self._heard.is_down = False
         with self._lock:
             place = (message.partition(), message.offset())
@@ -331,6 +325,7 @@ class TopicConsumer:
         try:
             if self._consumer is not None:
                 with understood(self._address.shown):
+                    self._pause_or_resume()
                     message = self._consumer.poll(0.0)
                 if message is not None:
                     self._take_in(message)
@@ -382,29 +377,9 @@ class TopicConsumer:
             with self._lock:  # from here on nobody commits with it
                 consumer, self._consumer = self._consumer, None
             if consumer is not None:
-                _leave(consumer)
+                leave(consumer)
         finally:
             self._turn.release()
-
-
-def _leave(consumer: Any) -> None:
-    """Close a consumer, unless that takes longer than anybody waits.
-
-    Where the broker is away, librdkafka may wait for it without a bound; and a process that is
-    about to end starts no thread any more. Then the group misses this member by itself.
-    """
-    thread = threading.Thread(
-        target=_close_and_let_go, args=(consumer,), name="ecl-kafka-close", daemon=True
-    )
-    with contextlib.suppress(RuntimeError):
-        thread.start()
-        thread.join(_CLOSE_SECONDS)
-
-
-def _close_and_let_go(consumer: Any) -> None:
-    with contextlib.suppress(KafkaException, RuntimeError):
-        consumer.close()
-        let_go(consumer)
 
 
 def _place_of(message: Message) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from ecl_logging.events.queues.kafka_clients import (
     KafkaException,
     NewTopic,
     TopicPartition,
+    leave,
     let_go,
     new_client,
     new_consumer,
@@ -48,8 +49,9 @@ _FIXED: dict[str, object] = {
 class Look:
     """A look at one topic, as far as a group has come with it. One thread at a time."""
 
-    def __init__(self, consumer: Any, shown: str, topic: str) -> None:
-        self._consumer, self._shown, self._topic = consumer, shown, topic
+    def __init__(self, consumer: Any, address: KafkaAddress, group: str, topic: str) -> None:
+        self._consumer, self._address, self._group = consumer, address, group
+        self._shown, self._topic = address.shown, topic
 
     def places(self) -> list[Any]:
         """Return what the group has committed for each partition; none for no topic."""
@@ -109,22 +111,47 @@ class Look:
     def commit(self, partition: int, offset: int) -> None:
         """Have the group be so far."""
         place = TopicPartition(self._topic, partition, offset)
-        with understood(self._shown):
-            for answer in self._consumer.commit(offsets=[place], asynchronous=False):
-                if answer.error is not None:
-                    raise translated(self._shown, answer.error)
+        commit_within(self._address, self._group, place, _ANSWER_SECONDS)
 
 
 @contextmanager
 def looking(address: KafkaAddress, group: str, topic: str) -> Iterator[Look]:
     """Look at a topic as a group does, without being in it."""
-    fixed = {**_FIXED, "group.id": group}
-    consumer = new_consumer(address, Heard(), {**address.settings_of_consumers(), **fixed})
+    consumer = _consumer_of(address, group)
     try:
-        yield Look(consumer, address.shown, topic)
+        yield Look(consumer, address, group, topic)
     finally:
-        consumer.close()
-        let_go(consumer)
+        leave(consumer)
+
+
+def _consumer_of(address: KafkaAddress, group: str, **more: object) -> Any:
+    fixed = {**_FIXED, "group.id": group, **more}
+    return new_consumer(address, Heard(), {**address.settings_of_consumers(), **fixed})
+
+
+def commit_within(address: KafkaAddress, group: str, place: Any, seconds: float) -> None:
+    """Commit for a group that has no members. Raises StoreUnavailable at the end of the time.
+
+    By a consumer of its own, which has nothing that `poll` could return; see `kafka_commits`.
+    """
+    answers: list[Any] = []
+
+    def answered(error: KafkaError | None, places: list[Any]) -> None:
+        answers.append(error or next((one.error for one in places if one.error), None))
+
+    consumer = _consumer_of(address, group, on_commit=answered)
+    give_up = time.monotonic() + seconds
+    try:
+        with understood(address.shown):
+            consumer.commit(offsets=[place], asynchronous=True)
+            while not answers and time.monotonic() < give_up:
+                consumer.poll(0.01)
+    finally:
+        leave(consumer)
+    if not answers:
+        raise StoreUnavailable(f"{address.shown}: a commit of group {group} has no answer")
+    if answers[0] is not None:
+        raise translated(address.shown, answers[0])
 
 
 def make_topic(address: KafkaAddress, topic: str) -> None:
