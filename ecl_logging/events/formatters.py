@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -166,6 +165,6 @@ def _channel(record: logging.LogRecord) -> str:
 
 def _created(record: logging.LogRecord) -> float:
     created = vars(record).get("created")
-    if type(created) in {int, float} and math.isfinite(created) and 0 <= created < _LATEST:  # type: ignore[arg-type,operator]
-        return float(created)  # type: ignore[arg-type]
+    if (type(created) is float or type(created) is int) and 0 <= created < _LATEST:
+        return float(created)
     return time.time()
