@@ -15,7 +15,7 @@ from ecl_logging.errors import EclError, EventError
 from ecl_logging.events import encode, new_event, parse
 from ecl_logging.events.context import set_context
 from ecl_logging.events.envelope import MAX_BYTES, MAX_CHANNEL, SCHEMA_VERSION
-from tests.events.making import METRICS, event_with, event_with_header, without
+from tests.events.written_elsewhere import METRICS, event_with, event_with_header, without
 
 
 def problem_of(body: object) -> str:

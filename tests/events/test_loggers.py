@@ -25,7 +25,7 @@ from ecl_logging.events import (
     to_record,
 )
 from ecl_logging.events.log_payloads import severity_at
-from tests.events.making import LOG, METRICS, event_with
+from tests.events.written_elsewhere import LOG, METRICS, event_with
 
 # --- calls
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from ecl_logging.events import EventError, new_event
-from tests.events.making import LOG, METRICS
+from tests.events.written_elsewhere import LOG, METRICS
 
 
 def payload_of(**values: object) -> dict[str, object]:

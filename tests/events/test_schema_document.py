@@ -11,7 +11,7 @@ import pytest
 
 from ecl_logging import events
 from ecl_logging.events import EventError, json_schema, new_event, parse
-from tests.events.making import LOG, METRICS, event_with, event_with_header, without
+from tests.events.written_elsewhere import LOG, METRICS, event_with, event_with_header, without
 
 
 def test_both_layers_are_described():

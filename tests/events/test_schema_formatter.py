@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from ecl_logging.events import SchemaFormatter, encode, event_of, get_logger, new_event, parse
-from tests.events.making import METRICS, event_with
+from tests.events.written_elsewhere import METRICS, event_with
 from tests.records.hostile import HOSTILE, records_with
 from tests.records.making import raised, record_of
 
