@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ecl_logging.errors import StoreError, StoreUnavailable
@@ -26,15 +26,18 @@ from ecl_logging.events.queues.kafka_clients import (
     translated,
     understood,
 )
+from ecl_logging.events.queues.kafka_commits import Commit, Commits
 from ecl_logging.events.queues.kafka_held import Held
-from ecl_logging.events.queues.kafka_offsets import METADATA_BYTES, Entry, Partition
+from ecl_logging.events.queues.kafka_offsets import METADATA_BYTES, Entry
 from ecl_logging.stores.queueing import Message
 
 __all__ = ["TopicConsumer"]
 
 _SLICE_SECONDS = 0.1  # of waiting, after which others get a turn
 _AGAIN_SECONDS = 0.02
+_SERVING_SECONDS = 0.0002  # `poll` would wait for whole milliseconds, or for messages
 _ANSWER_SECONDS = 5.0
+_CLOSE_SECONDS = 3.0
 _SETTINGS: dict[str, object] = {
     "allow.auto.create.topics": True,  # an engine may be there before the first event
     "fetch.queue.backoff.ms": 20,  # once enough is fetched; librdkafka itself waits a second
@@ -60,7 +63,7 @@ class TopicConsumer:
     """Subscribes at its first `receive`. Thread safe.
 
     Waiting for messages is done by one thread at a time, which holds `_turn`. What is known of
-    messages is looked at with `_lock` held, which nobody holds for longer than a commit takes.
+    messages is looked at with `_lock` held, which nobody holds while he waits.
     """
 
     def __init__(self, address: KafkaAddress, topic: str) -> None:
@@ -71,6 +74,7 @@ class TopicConsumer:
         self._consumer: Any = None
         self._is_closing = False
         self._held = Held()
+        self._commits = Commits()
         self._paused: set[int] = set()
         self._metadata_bytes = METADATA_BYTES
 
@@ -99,7 +103,7 @@ class TopicConsumer:
         if self._consumer is not None or self._is_closing:
             return
         chosen = self._address.settings_of_consumers()
-        fixed = {**_FIXED, "group.id": self._address.group}
+        fixed = {**_FIXED, "group.id": self._address.group, "on_commit": self._on_commit}
         consumer = new_consumer(self._address, self._heard, {**_SETTINGS, **chosen, **fixed})
         with understood(self._address.shown):
             consumer.subscribe(
@@ -121,21 +125,26 @@ class TopicConsumer:
                 entry.in_hand = True
                 entry.partition.is_dirty = True
                 self._held.wait_until(entry, until)
-            try:
-                self._commit()
-            except StoreError as error:
-                self._take_back(picked)
-                if not _is_rebalancing(error):
-                    raise
-                time.sleep(_AGAIN_SECONDS)  # the group finds itself anew: nothing to tell
-                return []
-            return [self._message(entry) for entry in picked if entry.is_open()]
+            messages = [self._message(entry) for entry in picked]
+        try:
+            self._commit(is_my_turn=True)
+        except StoreError as error:
+            self._take_back(messages)
+            if not _is_rebalancing(error):
+                raise
+            time.sleep(_AGAIN_SECONDS)  # the group finds itself anew: nothing to tell
+            return []
+        with self._lock:
+            return [message for message in messages if self.in_hand(message) is not None]
 
-    def _take_back(self, picked: Iterable[Entry]) -> None:
-        for entry in picked:
-            entry.deliveries -= 1
-            entry.in_hand = False
-            self._held.wait_until(entry, 0.0)
+    def _take_back(self, messages: Iterable[Message]) -> None:
+        with self._lock:
+            for message in messages:
+                entry = self.in_hand(message)
+                if entry is not None:
+                    entry.deliveries -= 1
+                    entry.in_hand = False
+                    self._held.wait_until(entry, 0.0)
 
     def _message(self, entry: Entry) -> Message:
         identifier = f"{entry.partition.number}-{entry.offset}"
@@ -151,7 +160,7 @@ class TopicConsumer:
                 entry = self._held.entry(partition, offset)
                 if entry is not None:
                     entry.partition.finish(entry)
-            self._commit_if_possible()
+        self._commit_if_possible()
 
     def put_back(self, messages: Collection[Message], *, pause: float, counted: bool) -> None:
         """Have messages handed out again later."""
@@ -165,7 +174,7 @@ class TopicConsumer:
                     entry.deliveries -= 1
                     entry.partition.is_dirty = True
                 self._held.wait_until(entry, time.monotonic() + pause)
-            self._commit_if_possible()
+        self._commit_if_possible()
 
     def extend(self, messages: Collection[Message], *, seconds: float) -> None:
         """Keep messages for longer, and see to it that the group does not take us for dead."""
@@ -284,38 +293,59 @@ class TopicConsumer:
                 raise
             # It is committed later, or the partition has another consumer now.
 
-    def _commit(self, only: Collection[int] | None = None) -> None:
-        """Commit what has changed, and wait for it. With the lock held."""
-        dirty = [
-            partition
-            for partition in self._held.partitions.values()
-            if partition.is_dirty and (only is None or partition.number in only)
-        ]
-        while self._consumer is not None and dirty:
-            try:
-                self._commit_these(dirty)
-                break
-            except StoreError as error:
-                if _code_of(error) != KafkaError.OFFSET_METADATA_TOO_LARGE:
-                    raise
-                if not self._metadata_bytes:
-                    raise
-                self._metadata_bytes //= 4  # the broker takes less; what is said of the first stays
+    def _commit(self, *, is_my_turn: bool = False) -> None:
+        """Commit what has changed, and wait for it. Without the lock."""
+        give_up = time.monotonic() + _ANSWER_SECONDS
+        while (commit := self._sent()) is not None:
+            while not commit.is_answered:
+                self._serve(is_my_turn=is_my_turn)
+                if time.monotonic() >= give_up:
+                    self._give_up(commit)
+            if commit.error is None:
+                return
+            if commit.error.code() == KafkaError.OFFSET_METADATA_TOO_LARGE and self._shorten():
+                continue
+            raise translated(self._address.shown, commit.error) from KafkaException(commit.error)
 
-    def _commit_these(self, partitions: Collection[Partition]) -> None:
-        places = []
-        for partition in partitions:
-            position = partition.position(self._metadata_bytes)
-            if position is not None:
-                place = (self._topic, partition.number, position[0])
-                places.append(TopicPartition(*place, metadata=position[1]))
-        if places:
+    def _sent(self, only: Collection[int] | None = None) -> Commit | None:
+        """Send off what has changed; None where nothing has."""
+        with self._lock:
+            dirty = [
+                partition
+                for partition in self._held.partitions.values()
+                if partition.is_dirty and (only is None or partition.number in only)
+            ]
+            commit = self._commits.of(self._topic, dirty, self._metadata_bytes)
+            if commit is None or self._consumer is None:
+                return None
             with understood(self._address.shown):
-                for answer in self._consumer.commit(offsets=places, asynchronous=False):
-                    if answer.error is not None:
-                        raise KafkaException(answer.error)
-        for partition in partitions:
-            partition.is_dirty = False
+                self._consumer.commit(offsets=list(commit.positions), asynchronous=True)
+            self._commits.sent(commit)
+            return commit
+
+    def _serve(self, *, is_my_turn: bool) -> None:
+        """Have librdkafka call us back, in this thread or in the one whose turn it is."""
+        time.sleep(_SERVING_SECONDS)
+        if not is_my_turn and not self._turn.acquire(blocking=False):
+            return
+        try:
+            if self._consumer is not None:
+                with understood(self._address.shown):
+                    message = self._consumer.poll(0.0)
+                if message is not None:
+                    self._take_in(message)
+        finally:
+            if not is_my_turn:
+                self._turn.release()
+
+    def _give_up(self, commit: Commit) -> None:
+        with self._lock:
+            self._commits.given_up(commit, KafkaError(KafkaError._TIMED_OUT))
+
+    def _shorten(self) -> bool:
+        """Say less in commits, whose beginning says most; False where nothing is said anyway."""
+        self._metadata_bytes //= 4
+        return self._metadata_bytes > 0
 
     # --- called by librdkafka, in `poll` and `close`
 
@@ -324,19 +354,20 @@ class TopicConsumer:
             self._held.begin(place.partition for place in places)
 
     def _on_revoke(self, consumer: object, places: Collection[Any]) -> None:
-        with self._lock:
-            try:
-                self._commit({place.partition for place in places})
-            except StoreError:
-                pass  # what is done is done once more
-            finally:
-                self._on_lost(consumer, places)
+        # It is sent before the partitions are given up; what gets lost is done once more.
+        with self._lock, contextlib.suppress(StoreError):
+            self._sent({place.partition for place in places})
+        self._on_lost(consumer, places)
 
     def _on_lost(self, consumer: object, places: Iterable[Any]) -> None:
         with self._lock:
             numbers = {place.partition for place in places}
             self._held.forget(numbers)
             self._paused -= numbers
+
+    def _on_commit(self, error: KafkaError | None, positions: Sequence[Any]) -> None:
+        with self._lock:
+            self._commits.answered(error, positions)
 
     # --- the end
 
@@ -346,21 +377,33 @@ class TopicConsumer:
         if not self._turn.acquire(timeout=2 * _ANSWER_SECONDS):
             return  # its thread hangs in a call, and the end of the process does not wait for it
         try:
-            # With the lock as well: nobody may be at a commit while the consumer goes.
-            with self._lock:
-                with contextlib.suppress(StoreError):
-                    self._commit()
+            with self._lock, contextlib.suppress(StoreError):
+                self._sent()
+            with self._lock:  # from here on nobody commits with it
                 consumer, self._consumer = self._consumer, None
-                if consumer is not None:
-                    self._leave(consumer)
+            if consumer is not None:
+                _leave(consumer)
         finally:
             self._turn.release()
 
-    def _leave(self, consumer: Any) -> None:
-        try:
-            consumer.close()
-        except (KafkaException, RuntimeError):
-            return  # what is left of it has no end that could be waited for
+
+def _leave(consumer: Any) -> None:
+    """Close a consumer, unless that takes longer than anybody waits.
+
+    Where the broker is away, librdkafka may wait for it without a bound; and a process that is
+    about to end starts no thread any more. Then the group misses this member by itself.
+    """
+    thread = threading.Thread(
+        target=_close_and_let_go, args=(consumer,), name="ecl-kafka-close", daemon=True
+    )
+    with contextlib.suppress(RuntimeError):
+        thread.start()
+        thread.join(_CLOSE_SECONDS)
+
+
+def _close_and_let_go(consumer: Any) -> None:
+    with contextlib.suppress(KafkaException, RuntimeError):
+        consumer.close()
         let_go(consumer)
 
 
