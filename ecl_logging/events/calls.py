@@ -79,9 +79,12 @@ class _Call:
         exc_info = _exc_info(values.pop("exc_info", None))
         exc_text = values.pop("exception", None)  # as structlog's own processor leaves it
         self.exc_text = exc_text if type(exc_text) is str else exc_text_of(exc_info)
-        self.for_logging: dict[str, Any] = {
-            key: values.pop(key) for key in ("stack_info", "stacklevel") if key in values
-        }
+        self.for_logging: dict[str, Any] = {}
+        if values.pop("stack_info", None) is True:
+            self.for_logging["stack_info"] = True
+        stacklevel = values.pop("stacklevel", None)
+        if type(stacklevel) is int:
+            self.for_logging["stacklevel"] = stacklevel
         if exc_info is not None:
             self.for_logging["exc_info"] = exc_info
 

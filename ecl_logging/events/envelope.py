@@ -205,7 +205,7 @@ def _copied(value: object, root: str) -> tuple[Any, int]:
 
 
 def _check_size(event: Mapping[str, Any]) -> None:
-    if len(encode(event)) > MAX_BYTES:
+    if len(encode(event).encode()) > MAX_BYTES:
         raise EventError(f"payload: the event would have more than {MAX_BYTES} bytes")
 
 

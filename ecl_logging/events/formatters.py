@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -119,11 +119,11 @@ def _event_in(message: object, args: object) -> dict[str, Any] | None:
         return as_event(message)  # type: ignore[arg-type]
     # As a handler leaves it that gives records to another thread or process.
     if type(message) is str and not args and message[:1] == "{" and '"cls_type"' in message:
-        try:
-            return parse(message)
-        except EventError:
-            return None  # a text like any other
-    return None
+        # Another formatter has put an exception below the event, which has its own text of it.
+        for text in (message, message.partition("\n")[0]):
+            with contextlib.suppress(EventError):
+                return parse(text)
+    return None  # a text like any other
 
 
 # --- records that are no events
@@ -166,6 +166,6 @@ def _channel(record: logging.LogRecord) -> str:
 
 def _created(record: logging.LogRecord) -> float:
     created = vars(record).get("created")
-    if type(created) in {int, float} and math.isfinite(created) and 0 <= created < _LATEST:  # type: ignore[arg-type,operator]
-        return float(created)  # type: ignore[arg-type]
+    if (type(created) is float or type(created) is int) and 0 <= created < _LATEST:
+        return float(created)
     return time.time()

@@ -97,7 +97,7 @@ class EventLogger(_structlog.BoundLoggerBase):
             (message,), call = self._process_event(severity, event, values)
         except _structlog.DropEvent:
             return
-        frame = _caller(call.get("stacklevel"))
+        frame = _caller(call.get("stacklevel", 1))
         code, logger = frame.f_code, self._logger
         # Not the logger's method: a logger may look for its caller in other ways.
         record = logger.makeRecord(
@@ -108,12 +108,11 @@ class EventLogger(_structlog.BoundLoggerBase):
         logger.handle(record)
 
 
-def _caller(stacklevel: object) -> FrameType:
+def _caller(stacklevel: int) -> FrameType:
     """Return the frame of who called the logger's method, or so many above."""
     frame = sys._getframe(3)
-    more = stacklevel - 1 if isinstance(stacklevel, int) else 0
-    while more > 0 and frame.f_back is not None:
-        frame, more = frame.f_back, more - 1
+    while stacklevel > 1 and frame.f_back is not None:
+        frame, stacklevel = frame.f_back, stacklevel - 1
     return frame
 
 

@@ -15,10 +15,13 @@ import pytest
 from ecl_logging.errors import ConfigError, StoreUnavailable
 from ecl_logging.events.consumers import Consumer, ConsumerHub
 from ecl_logging.events.engines import Engine
+from ecl_logging.events.engines.in_hand import InHand
 from ecl_logging.events.queues import open_queue
 from ecl_logging.events.queues.protocols import Queue
+from ecl_logging.outage import Outage
 from tests.canary import CANARY
 from tests.events.making import Noted, an_event, hub_of, publish, publish_bodies, ran_until
+from tests.waiting import wait_until
 
 QUICK = {"retry_pause": 0.02, "polling_period": 0.05}
 
@@ -359,6 +362,34 @@ def test_what_takes_longer_than_a_claim_is_not_handed_to_another(queue_url):
 
     assert others.numbers == []
     assert not any(vars_of(queue.backlog("sales")))
+
+
+def test_what_is_done_is_acknowledged_while_the_next_one_takes_long(in_memory):
+    publish(in_memory, "sales", [an_event(1), an_event(2)])
+    was_told = threading.Event()
+
+    def consume(event: dict[str, Any]) -> None:
+        if event["payload"]["number"] == 2:
+            wait_until(lambda: in_memory.backlog("sales").in_hand == 1)
+            was_told.set()
+
+    run_until_empty(in_memory, consume, claim_seconds=60, max_deliveries=1)
+
+    assert was_told.is_set()
+
+
+def test_what_is_done_is_kept_as_long_as_the_queue_could_not_be_told(in_memory):
+    publish(in_memory, "sales", [an_event(1), an_event(2)])
+    [one, other] = in_memory.receive("sales", 2, seconds=0.2, wait=0)
+    hand = InHand(Failing(in_memory, ack=1), Outage())
+    hand.take([one, other])
+    hand.is_done(one)
+    assert not hand.acknowledge()
+
+    hand.extend(60)
+    time.sleep(0.3)
+
+    assert in_memory.receive("sales", 2, seconds=60, wait=0) == []
 
 
 def test_an_engine_that_runs_cannot_run_twice(in_memory):

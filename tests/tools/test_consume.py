@@ -88,7 +88,7 @@ def test_the_prefix_of_the_file_stands_before_the_keys_of_any_queue(
 
     ended = ran(ecl_consume, "shop", *ONCE, "-c", "mine.yaml", "--queue", empty_server.url)
 
-    assert ended == (0, "sold 1\n", "ecl-consume: 1 events handled\n")
+    assert ended == (0, "sold 1\n", "ecl-consume: 1 event handled\n")
 
 
 def test_once_has_consumers_work_on_what_is_there_and_sums_up(package, queue, ran):

@@ -309,14 +309,20 @@ class Engine:
     # --- meanwhile
 
     def _keep(self) -> None:
-        """Have the queue keep what takes long."""
+        """Have the queue keep what takes long, and know what is done meanwhile."""
+        period = self.claim_seconds / 3
+        extended = time.monotonic()
         while True:
             try:
-                self._keeper_stops.get(timeout=self.claim_seconds / 3)
+                self._keeper_stops.get(timeout=min(_LOOK_SECONDS, period))
                 return
             except Empty:
-                for hand in self._hands.values():
+                is_time = time.monotonic() - extended >= period
+            extended = time.monotonic() if is_time else extended
+            for hand in self._hands.values():
+                if is_time:
                     hand.extend(self.claim_seconds)
+                hand.acknowledge_late()
 
 
 def told_of(error: BaseException) -> str:

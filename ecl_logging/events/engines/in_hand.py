@@ -28,6 +28,7 @@ class InHand:
     def __init__(self, queue: Queue, outage: Outage) -> None:
         self._queue, self._outage = queue, outage
         self._lock = threading.Lock()
+        self._telling = threading.Lock()  # whoever finds nothing to tell knows that it was told
         self._open: dict[str, Message] = {}
         self._done: list[Message] = []
         self._done_since = 0.0
@@ -51,6 +52,17 @@ class InHand:
 
     def acknowledge(self) -> bool:
         """Tell the queue what is done; False where it could not be told, and will be later."""
+        with self._telling:
+            return self._acknowledge()
+
+    def acknowledge_late(self) -> None:
+        """Tell what has waited for long: the consumer of the next message may take hours."""
+        with self._lock:
+            is_late = bool(self._done) and time.monotonic() - self._done_since >= _LONGEST_UNTOLD
+        if is_late and self._outage.may_try():
+            self.acknowledge()
+
+    def _acknowledge(self) -> bool:
         with self._lock:
             done, self._done = self._done, []
         if not done:
@@ -88,9 +100,9 @@ class InHand:
         return True
 
     def extend(self, seconds: float) -> None:
-        """Have the queue keep what is in hand for so long."""
+        """Have the queue keep what is in hand for so long, and what it has not been told of."""
         with self._lock:
-            messages = list(self._open.values())
+            messages = [*self._open.values(), *self._done]
         if messages:
             try:
                 self._queue.extend(messages, seconds=seconds)
