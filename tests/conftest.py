@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
@@ -29,6 +30,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background has it ignored, and all that they start
     # would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Of examples a time limit says what else the machine does. (It is imported here also because pytest
+# loads it at its end, if nothing has, where it would miss what collections pass over, and warn.)
+hypothesis.settings.register_profile("beside others", deadline=None)
+hypothesis.settings.load_profile("beside others")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,10 +56,6 @@ def pytest_report_header() -> str:
 
 def pytest_collection_finish() -> None:
     """Have garbage collections pass over the tests themselves, which are many and stay."""
-    # At its end pytest loads it, if no test has. It then asks who refers to a generator of random
-    # numbers, and of what is passed over nobody is found: it would warn, as of an error.
-    import hypothesis  # noqa: F401
-
     gc.enable()
     gc.collect()
     gc.freeze()

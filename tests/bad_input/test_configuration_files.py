@@ -73,7 +73,7 @@ FILES = [
     pytest.param(
         b"[ecl]\nstore = memory", "line 2: expected '<document start>'...'<scalar>'", id="19-ini"
     ),
-    pytest.param(b"groups: " + b"[" * 3000, "is nested too deeply", id="19-deep-list"),
+    pytest.param(b"groups: " + b"[" * 1000, "is nested too deeply", id="19-deep-list"),
     pytest.param(b"groups: " + b"{a: " * 3000, "is nested too deeply", id="19-deep-mapping"),
     pytest.param(
         b"groups: !!python/object/apply:os.mkdir [made-by-a-tag]", f"line 1: {TAG}", id="19-call"

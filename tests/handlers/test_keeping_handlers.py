@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from ecl_logging.errors import ConfigError
+from ecl_logging.fast_path import flushing_threads
 from ecl_logging.handlers import CountingHandler, DedupHandler, MessageHandler
 from ecl_logging.notices import warn
 from ecl_logging.records import MessageLog, RecordLog
 from ecl_logging.stores import open_store
 from tests.records.conftest import Losing
+from tests.waiting import wait_until
 
 HANDLERS = (DedupHandler, MessageHandler)
 
@@ -315,10 +317,11 @@ class Hostile:
 
     def __init__(self, logger: logging.Logger) -> None:
         self.logger = logger
+        self.is_over = threading.Event()
 
     def __str__(self) -> str:
         self.logger.info("me: %s", self)
-        time.sleep(60)
+        self.is_over.wait(60)
         raise SystemExit
 
     __repr__ = __str__
@@ -347,3 +350,5 @@ def test_hostile_objects_do_not_reach_the_program(
 
     telemetry = handler.log.telemetry()
     assert telemetry["applied"] == telemetry["counted"] == 3
+    hostile.is_over.set()
+    wait_until(lambda: not flushing_threads)  # else other tests find all fast paths shut
