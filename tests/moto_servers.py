@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from ecl_logging.deadlines import Deadline
+
 _ROOT = Path(__file__).parents[1]
 
 Answer = tuple[int, bytes]
@@ -57,6 +59,15 @@ def set_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobodys")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nobodys")
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have time for all: a machine with much else to do is not what a test is about."""
+    from ecl_logging.events.queues import sqs, sqs_clients, sqs_dead_letters
+
+    monkeypatch.setattr(sqs, "Deadline", lambda _: Deadline(60.0))
+    monkeypatch.setattr(sqs_dead_letters, "_SEND_SECONDS", 60.0)
+    monkeypatch.setattr(sqs_clients, "_no_longer_than", lambda _: 60.0)
 
 
 class Proxy:

@@ -35,6 +35,7 @@ def moto() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     moto_servers.set_environment(monkeypatch)
+    moto_servers.be_patient(monkeypatch)
 
 
 @pytest.fixture
