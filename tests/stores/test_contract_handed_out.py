@@ -121,6 +121,19 @@ def test_time_can_be_cut_short(events, program, clock):
 # --- who is late
 
 
+@pytest.mark.parametrize("counted", [True, False])
+def test_what_was_put_back_is_not_its_receivers_any_more(events, program, clock, counted):
+    """As one thread may not know yet that extends what another one has put back."""
+    program.put("a")
+    held = claim(events)
+    assert events.put_back(ORDERS, held, pause=0, counted=counted) == 1
+
+    assert [step(events, held) for step in STEPS.values()] == [0, 0, 0, 0]
+    assert events.backlog(ORDERS) == Backlog(waiting=1)
+    clock.now += 1
+    assert [message.deliveries for message in claim(events)] == [2 if counted else 1]
+
+
 STEPS = {
     "put_back": lambda events, held: events.put_back(ORDERS, held, pause=0),
     "uncounted": lambda events, held: events.put_back(ORDERS, held, pause=0, counted=False),

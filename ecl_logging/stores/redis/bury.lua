@@ -4,7 +4,7 @@
 -- ARGV[4]  the reason   ARGV[5]  how many dead letters are kept, or some more
 -- then ID, word of the claim, deliveries, ...
 --
--- Returns how many of these were still there, and handed out to nobody since.
+-- Returns how many of these were still there, and their receiver's.
 
 local at, buried = string.format('%.6f', clock()), 0
 try_to_read()

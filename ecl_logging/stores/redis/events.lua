@@ -6,7 +6,7 @@
 -- KEYS[4]  @queue:T          stream, with the group of consumers `ecl`: what nobody is done with
 -- KEYS[5]  @queue:T:claimed  sorted set: ID -> Unix time at which the claim runs out
 -- KEYS[6]  @queue:T:paused   sorted set: ID -> Unix time at which it may be handed out again
--- KEYS[7]  @queue:T:claims   hash: ID -> the random word of the claim that was the last
+-- KEYS[7]  @queue:T:claims   hash: ID -> the random word of its last claim, unless it was put back
 -- KEYS[8]  @queue:T:dead     stream: what nobody could do anything with
 -- KEYS[9]  @queue:@nothing   never there: by it a step finds out what it may do
 -- ARGV[1]  @queue, with whatever stands before it in keys
@@ -137,7 +137,7 @@ local function deliveries_of(id)
     return pending[1] and pending[1][4]
 end
 
--- Those of the messages in `ARGV[from] ...` that nobody has claimed since: each is {id, deliveries}.
+-- Those of the messages in `ARGV[from] ...` that are still their receiver's: {id, deliveries} each.
 local function still_the_same(from)
     local same = {}
     for at = from, #ARGV, 3 do

@@ -1,12 +1,12 @@
--- Give who has messages more time. Stands after basics.lua and events.lua, which names KEYS,
+-- Give receivers of messages more time. Stands after basics.lua and events.lua, which names KEYS,
 -- ARGV[1] to [3].
 --
 -- ARGV[4]  how many seconds from now
 -- then ID, word of the claim, deliveries, ...
 --
--- Returns how many are still his.
+-- Returns how many were still their receiver's.
 
-local runs_out, extended = time_after(clock(), ARGV[4]), 0
+local runs_out = time_after(clock(), ARGV[4])
 if not runs_out then
     return no_time(ARGV[4])
 end
@@ -14,9 +14,6 @@ try_to_read()
 local messages = still_the_same(5)
 try_to_write()
 for _, message in ipairs(messages) do
-    if not redis.call('ZSCORE', PAUSED, message.id) then -- else he has put it back
-        redis.call('ZADD', CLAIMED, runs_out, message.id)
-        extended = extended + 1
-    end
+    redis.call('ZADD', CLAIMED, runs_out, message.id)
 end
-return extended
+return #messages

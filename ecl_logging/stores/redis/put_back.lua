@@ -4,8 +4,8 @@
 -- ARGV[4]  in how many seconds at the earliest   ARGV[5]  1 where this delivery counts, else 0
 -- then ID, word of the claim, deliveries, ...
 --
--- Returns of how many nobody has got hold since. A delivery is taken back once, however often it is
--- asked for.
+-- Returns how many were still their receiver's. Nobody is that afterwards, so a delivery is taken
+-- back once, however often it is asked for.
 
 local due = time_after(clock(), ARGV[4])
 if not due then
@@ -19,6 +19,7 @@ for _, message in ipairs(messages) do
     redis.call('XCLAIM', STREAM, GROUP, CONSUMER, 0, message.id,
         'RETRYCOUNT', whole(deliveries), 'JUSTID')
     redis.call('ZREM', CLAIMED, message.id)
+    redis.call('HDEL', CLAIMS, message.id)
     redis.call('ZADD', PAUSED, due, message.id)
 end
 return #messages

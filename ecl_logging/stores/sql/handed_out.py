@@ -84,12 +84,13 @@ def put_back(
     if counted:
         change = f"state = {WAITING_AGAIN}, due = ?"
     else:
-        # Nobody is its receiver now, so the same step once more takes no delivery back.
         change = (
             f"state = CASE WHEN deliveries > 1 THEN {WAITING_AGAIN} ELSE {PAUSED} END, due = ?,"
-            " deliveries = max(deliveries - 1, 0), holder = 0"
+            " deliveries = max(deliveries - 1, 0)"
         )
-    return _change(connection, topic, messages, change, due)
+    # Nobody is its receiver now: the same step once more takes no delivery back, and a thread that
+    # extends what it believes to be in hand does not take it away from others again.
+    return _change(connection, topic, messages, f"{change}, holder = 0", due)
 
 
 def extend(
