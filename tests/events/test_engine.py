@@ -222,6 +222,122 @@ def test_warnings_and_reasons_show_no_password_and_drive_no_terminal(in_memory, 
     assert len(warning) < 300
 
 
+def test_each_consumer_has_an_event_of_its_own_to_change(in_memory):
+    publish(in_memory, "sales", [an_event(1)])
+    seen: list[Any] = []
+
+    def change(event: dict[str, Any]) -> None:
+        seen.append(dict(event["payload"]))
+        event["payload"].clear()
+
+    engine = Engine(hub_of(change, change), in_memory, default_event_handler=change)
+    engine.run(until_empty=True)
+
+    assert [payload["number"] for payload in seen] == [1, 1]
+
+
+def test_a_consumer_with_a_yield_has_not_run_and_is_told_so(in_memory):
+    publish(in_memory, "sales", [an_event(1)])
+
+    def consume(_event: Any) -> Any:
+        yield 1
+
+    run_until_empty(in_memory, consume, max_deliveries=1)
+
+    [letter] = in_memory.dead_letters("sales", 10)
+    assert letter.reason == "consume: TypeError: it has a `yield`, so that nothing of it has run"
+
+
+class Untold(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x" * 10_000_000), ValueError("a\n\x1b[0m"), Untold()]
+)
+def test_what_is_told_of_a_failure_is_one_short_line(in_memory, error, warnings_told):
+    publish(in_memory, "sales", [an_event(1)])
+
+    def consume(_event: Any) -> None:
+        raise error
+
+    run_until_empty(in_memory, consume, max_deliveries=1)
+
+    [letter] = in_memory.dead_letters("sales", 10)
+    for text in (letter.reason, *warnings_told):
+        assert type(error).__name__ in text
+        assert len(text) < 1000
+        assert text.isprintable()
+
+
+def test_a_default_handler_may_be_async(in_memory):
+    publish(in_memory, "sales", [an_event(1)])
+    ended: list[Any] = []
+
+    async def handle(event: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+        ended.append(event["payload"]["number"])
+
+    engine = Engine(hub_of(Noted(), cls_type="other"), in_memory, None, handle)
+    engine.run(until_empty=True)
+    assert ended == [1]
+
+
+def test_where_one_delivery_is_all_nobody_waits_behind_an_event_that_kills(queue):
+    publish(queue, "sales", [an_event(number) for number in range(3)])
+    in_hand: list[int] = []
+
+    run_until_empty(
+        queue, lambda event: in_hand.append(queue.backlog("sales").in_hand), max_deliveries=1
+    )
+
+    assert in_hand == [1, 1, 1]
+
+
+def test_whoever_listens_and_raises_does_not_make_an_event_fail(in_memory):
+    publish(in_memory, "sales", [an_event(1)])
+    noted = Noted()
+    engine = Engine(hub_of(noted), in_memory, **QUICK)
+    engine.outcomes.listen = [].remove
+
+    engine.run(until_empty=True)
+
+    assert noted.deliveries == [1]
+    assert engine.outcomes.counts()["handled"] == 1
+
+
+FORKING = """
+import os, sys
+from ecl_logging.events import Consumer, ConsumerHub, Publisher, new_event
+from ecl_logging.events.engines import EmbeddedEngine
+
+url = "sqlite:///" + os.path.abspath("queue.db")
+with Publisher(url, topic="sales") as publisher:
+    for number in range(3):
+        publisher.publish(new_event({"cls_type": "sale", "number": number}, "shop"))
+
+def consume(event):
+    child = os.fork()
+    if not child:
+        sys.exit(7)
+    print(event["payload"]["number"], os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+hub = ConsumerHub()
+hub.add_consumer(Consumer(consume, "sales"))
+engine = EmbeddedEngine(hub, url)
+engine.run(until_empty=True)
+print(engine.outcomes.counts())
+"""
+
+
+def test_a_child_that_a_consumer_forks_does_not_go_on_as_an_engine(programs_anywhere):
+    ended = programs_anywhere.run_forking(FORKING)
+
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "0 7\n1 7\n2 7\n{'handled': 3, 'consume:handled': 3}\n"
+
+
 # --- poison
 
 NESTED = '{"schema": "0.1.0", "header": {}, "payload": ' + '{"a":' * 50_000 + "1" + "}" * 50_000

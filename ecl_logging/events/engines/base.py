@@ -9,6 +9,7 @@ goes there at once. The methods that subclasses override are those of balog's en
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -62,8 +63,10 @@ class Engine:
         """`hub`: the consumers; `queue`: where events come from; see `open_queue`.
 
         `consumer_operator`: fills in topics and calls consumers. `default_event_handler`: gets
-        what no consumer wants, which is acknowledged all the same. `polling_period`: seconds that
-        one look at a queue may wait for messages. `num_messages`: at most so many are in hand.
+        what no consumer wants, which is acknowledged all the same; it may be async, too.
+        `polling_period`: seconds that one look at a queue may wait for messages. `num_messages`: at
+        most so many are in hand, and one where `max_deliveries` is 1: others would have had theirs
+        if the process died.
         `claim_seconds`: how long after the death of a process others get what it had in hand; what
         takes longer is kept for as long as it takes. `max_deliveries`: so often an event is tried.
         `retry_pause`: seconds before the second try; each further pause is twice as long, at most
@@ -87,6 +90,7 @@ class Engine:
         self.retry_pause = retry_pause
         self.outcomes = Outcomes()
         self.running = False
+        self._runs_in = 0  # the process; until the last thread has ended, and `running` is not
         self._until_empty = False
         # Not Events, whose `set` deadlocks when a signal comes into the midst of their `wait`.
         self._stops: SimpleQueue[str] = SimpleQueue()
@@ -107,10 +111,18 @@ class Engine:
         ConfigError where there is no consumer, or a topic is none; KeyboardInterrupt after
         Ctrl-C, when all is finished; with `until_empty`, StoreError where the queue fails.
         """
-        if self.running:
+        if self._runs_in == os.getpid():
             raise RuntimeError("this engine runs already")
         topics = self.consumers_by_topic()
         self._begin(topics, until_empty=until_empty)
+        try:
+            self._run(topics)
+        finally:
+            self._runs_in = 0
+        if self._ended_with is not None:
+            raise self._ended_with
+
+    def _run(self, topics: dict[str, list[Consumer]]) -> None:
         threads = [
             threading.Thread(
                 target=self._work, args=(topic, some), name=f"ecl-events-{topic}", daemon=True
@@ -127,11 +139,9 @@ class Engine:
                 self.running = False
                 _join(threads, self._tell)
                 self._keeper_stops.put(None)
-                keeper.join()
+                _join([keeper], self._tell)
                 self._tell()
                 self.queue.close()
-        if self._ended_with is not None:
-            raise self._ended_with
 
     def stop(self) -> None:
         """Have `run` end, in whatever thread it is. Does not wait; safe in a signal handler."""
@@ -159,7 +169,7 @@ class Engine:
             topic: Outage("trying on", "going on", name=self.queue.shown) for topic in topics
         }
         self._hands = {topic: InHand(self.queue, self._outages[topic]) for topic in topics}
-        self.running = True
+        self.running, self._runs_in = True, os.getpid()
 
     def _wait_for(self, threads: Sequence[threading.Thread]) -> None:
         ended = 0
@@ -180,19 +190,27 @@ class Engine:
 
     def _work(self, topic: str, consumers: list[Consumer]) -> None:
         self._at_work.calls = Calls(self.consumer_operator)
+        try:
+            self._work_until_stopped(topic, consumers)
+            self._finish(topic)
+            self._at_work.calls.close()
+        except BaseException as error:  # noqa: BLE001 - of what consumers have left in their loop
+            warn(f"the end of consuming {topic} failed with {told(error)}")
+        finally:
+            self._stops.put(_ENDED)
+
+    def _work_until_stopped(self, topic: str, consumers: list[Consumer]) -> None:
         while self.running:
             try:
                 self.poll_topic(topic, consumers)
-                break
-            except StoreError as error:
-                self._ended_with = error
-                break
+                return
             except BaseException as error:  # noqa: BLE001 - a method of the program's
+                if self._until_empty and isinstance(error, StoreError):
+                    self._ended_with = error
+                    return
                 warn(f"consuming {topic} failed with {told(error)}; trying on")
+                self._hands[topic].give_up(pause=self.retry_pause)
                 time.sleep(_LOOK_SECONDS)
-        self._finish(topic)
-        self._at_work.calls.close()
-        self._stops.put(_ENDED)
 
     def _finish(self, topic: str) -> None:
         hand = self._hands[topic]
@@ -222,13 +240,15 @@ class Engine:
         """Yield the messages that the queue hands out next; none after a while without any."""
         hand, outage = self._hands[topic], self._outages[topic]
         hand.acknowledge()
-        if not outage.may_try():
+        while not outage.may_try():
             time.sleep(min(_LOOK_SECONDS, max(0.0, outage.seconds_left())))
-            return
+            if not (self._until_empty and self.running):
+                return
+        hand.acknowledge()
         wait = self.queue.empty_after if self._until_empty else self.polling_period
         try:
             received = self.queue.receive(
-                topic, self.num_messages, seconds=self.claim_seconds, wait=wait
+                topic, self._at_once(), seconds=self.claim_seconds, wait=wait
             )
         except StoreError as error:
             if self._until_empty:
@@ -238,6 +258,10 @@ class Engine:
         outage.ended()
         hand.take(received)
         yield from received
+
+    def _at_once(self) -> int:
+        """Where one delivery is all, what nobody has begun with must not have had its own."""
+        return self.num_messages if self.max_deliveries > 1 else 1
 
     def on_message(self, message: Message, consumers: list[Consumer]) -> None:
         """See to one message, and to what the queue is told of it. Does not raise."""
@@ -270,7 +294,7 @@ class Engine:
             return
         self.outcomes.unrouted(message.topic)
         if self.default_event_handler is not None:
-            self.default_event_handler(event)
+            self._at_work.calls.call(self.default_event_handler, event)
 
     def on_deserialization_error(self, raw_message: bytes, error: Exception) -> None:
         """A message is no event, and goes to the dead letters."""

@@ -111,11 +111,18 @@ class InHand:
 
     def let_go(self) -> None:
         """Give back what nobody has begun to work on, as if it had not been handed out."""
+        self._give_back(pause=0.0, counted=False)
+
+    def give_up(self, *, pause: float) -> None:
+        """Give back what is open, when it is not known which one was worked on."""
+        self._give_back(pause=pause, counted=True)
+
+    def _give_back(self, *, pause: float, counted: bool) -> None:
         with self._lock:
             messages = list(self._open.values())
             self._open.clear()
         if messages:
             try:
-                self._queue.put_back(messages, pause=0.0, counted=False)
+                self._queue.put_back(messages, pause=pause, counted=counted)
             except StoreError as error:
                 self._outage.began(error)

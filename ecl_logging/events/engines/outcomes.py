@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,7 +19,10 @@ class Outcomes:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self.listen: Callable[[str], object] | None = None
-        """Is called with the name of each, in the thread in which it has happened."""
+        """Is called with the name of each, in the thread in which it has happened.
+
+        What it raises is passed over: the work of the event is done.
+        """
 
     def counts(self) -> dict[str, int]:
         """Return how often, by name.
@@ -50,4 +54,5 @@ class Outcomes:
             self._counts.update(names)
         if self.listen is not None:
             for name in names:
-                self.listen(name)
+                with contextlib.suppress(Exception):
+                    self.listen(name)
