@@ -53,7 +53,7 @@ class Consumer:
         self.topic = topic
         self.cls_type = _as_tuple(cls_type)
         self.version = _as_tuple(version)
-        self.name = name or getattr(func, "__name__", type(func).__name__)
+        self.name = name or str(getattr(func, "__name__", type(func).__name__))
         self._conditions: list[VersionCondition] = []
         problems = list(self._problems())
         if problems:
@@ -112,6 +112,11 @@ def consumer_config(
     The arguments are those of `Consumer`. The function stays what it is, and can be declared
     several times. Raises ConfigError where it stands, for what is wrong.
     """
+    if callable(topic):
+        raise ConfigError(
+            f"consumer {getattr(topic, '__name__', topic)!s:.80}: write"
+            " @consumer_config(topic=...), with what it wants in parentheses"
+        )
 
     def declare(function: _Function) -> _Function:
         consumer = consumer_cls(function, topic, cls_type, version, name)

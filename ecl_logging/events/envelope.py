@@ -104,7 +104,7 @@ def checked(event: Any) -> dict[str, Any]:
     if facility.header.id.endswith("\n"):  # which the pattern's end lets through
         raise EventError(expected_at("header.id"))
     if not _is_known(facility.schema):
-        known = f"known: {_dotted(_OLDEST)} up to {_dotted((*_TOO_NEW, 0))}"
+        known = f"known: {_dotted(_OLDEST)} and later, below {_dotted((*_TOO_NEW, 0))}"
         raise EventError(f"schema: {ascii(facility.schema)[:50]} is not known here ({known})")
     check_payload(facility.payload)
     return event  # type: ignore[no-any-return]

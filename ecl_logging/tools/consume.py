@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,17 @@ def _add_options_of_engines(parser: argparse.ArgumentParser) -> None:
         help="after which others get what a process that died had in hand (default: %(default)s)",
     )
 
+    parser.add_argument(
+        "--at-once",
+        type=whole_number,
+        default=10,
+        metavar="N",
+        help="so many events are in hand at most; others get what is beyond (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print the traceback of each failure"
+    )
+
 
 def _seconds_up_to(most: float, *, least: float = 0.0) -> Callable[[str], float]:
     def checked(text: str) -> float:
@@ -136,6 +148,8 @@ def _run(arguments: argparse.Namespace, engines: list[Engine]) -> int:
                 ACTIONS[arguments.dead_letters](queue, topics, as_json=arguments.json)
                 return 0
             engines.append(engine)
+            if not arguments.once:
+                _say_what_runs(engine)
             with counting(context, engine.outcomes):
                 engine.run(until_empty=arguments.once)
         except StoreUnavailable as error:
@@ -159,7 +173,10 @@ def _engine(arguments: argparse.Namespace, queue: Queue) -> Engine:
         max_deliveries=arguments.max_deliveries,
         retry_pause=arguments.retry_pause,
         claim_seconds=arguments.claim,
+        num_messages=arguments.at_once,
     )
+    if arguments.verbose:
+        _show_tracebacks()
     try:
         _keep_topics(engine, arguments.topic or ())
     except ConfigError:
@@ -167,6 +184,21 @@ def _engine(arguments: argparse.Namespace, queue: Queue) -> Engine:
     except Exception as error:
         raise ConfigError(f"--operator {arguments.operator}: get_topic: {told(error)}") from error
     return engine
+
+
+def _show_tracebacks() -> None:
+    from ecl_logging.events.engines.base import FAILURES
+
+    logger = logging.getLogger(FAILURES)
+    logger.addHandler(logging.StreamHandler())
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _say_what_runs(engine: Engine) -> None:
+    for topic, consumers in engine.consumers_by_topic().items():
+        names = ", ".join(consumer.name for consumer in consumers)
+        say(_NAME, f"topic {topic} of {engine.queue.shown}: {names}")
 
 
 def _keep_topics(engine: Engine, topics: Sequence[str]) -> None:

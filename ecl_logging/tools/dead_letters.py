@@ -57,7 +57,10 @@ def _shortened(text: str) -> str:
 
 
 def _time(letter: DeadLetter) -> str:
-    return datetime.fromtimestamp(letter.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(letter.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):  # somebody else's, and no time of a calendar
+        return "-"
 
 
 def _as_json(letter: DeadLetter) -> str:

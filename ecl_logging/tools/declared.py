@@ -21,6 +21,9 @@ from ecl_logging.tools.command import UsageError
 __all__ = ["hub_of", "operator_named"]
 
 
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
 def hub_of(package: str) -> ConsumerHub:
     """Return all consumers that a package or module declares. Raises ConfigError, UsageError.
 
@@ -94,6 +97,8 @@ def _not_imported(name: str, error: BaseException) -> ConfigError:
         and f"{name}.".startswith(f"{error.name}.")
     ):
         return ConfigError(f"{name}: there is no such module, neither here nor in PYTHONPATH")
-    where = traceback.extract_tb(error.__traceback__)[-1:]
+    frames = traceback.extract_tb(error.__traceback__)
+    # Where the program's own code is; what is wrong with a declaration, the library has seen.
+    where = [one for one in frames if not one.filename.startswith((_HERE, "<frozen "))][-1:]
     at = "".join(f", in {frame.filename}, line {frame.lineno}" for frame in where)
     return ConfigError(f"{name}: cannot be imported: {told(error)}{at}")

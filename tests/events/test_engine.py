@@ -547,6 +547,67 @@ def test_options_that_make_no_sense_are_refused(in_memory, option, value):
         Engine(hub_of(Noted()), in_memory, **{option: value})
 
 
+def test_an_engine_that_is_still_finishing_cannot_run_again(in_memory):
+    publish(in_memory, "sales", [an_event(1)])
+    begun, may_end = threading.Event(), threading.Event()
+
+    def consume(_event: Any) -> None:
+        begun.set()
+        may_end.wait(20)
+
+    engine = Engine(hub_of(consume), in_memory, **QUICK)
+    thread = threading.Thread(target=engine.run)
+    thread.start()
+    assert begun.wait(20)
+    engine.stop()
+    with pytest.raises(RuntimeError, match="runs already"):
+        engine.run()
+    may_end.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_what_a_consumer_has_left_in_its_loop_does_not_keep_the_engine_from_ending(
+    in_memory, warnings_told
+):
+    publish(in_memory, "sales", [an_event(1)])
+    left: list[Any] = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise SystemExit
+
+    async def consume(_event: Any) -> None:
+        left.append(asyncio.get_running_loop().create_task(wait()))
+        await asyncio.sleep(0)
+
+    engine = run_until_empty(in_memory, consume)
+
+    assert engine.outcomes.counts()["handled"] == 1
+    assert warnings_told == ["the end of consuming sales failed with SystemExit"]
+
+
+def test_what_a_method_of_a_subclass_leaves_undone_comes_again(in_memory, warnings_told):
+    publish(in_memory, "sales", [an_event(number) for number in range(5)])
+    noted = Noted()
+
+    class Failing(Engine):
+        has_failed = False
+
+        def on_message(self, message: Any, consumers: list[Consumer]) -> None:
+            if not self.has_failed:
+                self.has_failed = True
+                raise OSError("once")
+            super().on_message(message, consumers)
+
+    engine = Failing(hub_of(noted), in_memory, claim_seconds=600, **QUICK)
+    ran_until(engine, lambda: sorted(noted.numbers) == [0, 1, 2, 3, 4])
+
+    assert warnings_told == ["consuming sales failed with OSError: once; trying on"]
+
+
 # --- a queue that is away
 
 
@@ -579,6 +640,16 @@ def test_a_queue_that_is_away_is_asked_again_and_told_of_once(in_memory, warning
     gone, back = warnings_told
     assert gone == "queue: no receive; trying on"
     assert back.endswith("going on")
+
+
+def test_until_empty_goes_on_when_an_acknowledgement_was_lost(in_memory):
+    publish(in_memory, "sales", [an_event(number) for number in range(120)])
+    noted = Noted()
+
+    Engine(hub_of(noted), Failing(in_memory, ack=1)).run(until_empty=True)
+
+    assert noted.numbers == list(range(120))
+    assert not any(vars_of(in_memory.backlog("sales")))
 
 
 def test_until_empty_ends_with_the_error_of_a_queue_that_is_away(in_memory):

@@ -50,7 +50,7 @@ def test_a_known_version_is_read(schema):
     "schema", ["0", "0.0.0", "1.0", "1.0.dev1", "7.0", "1!0.1", "x", "", "0.1\n7"]
 )
 def test_an_unknown_version_is_refused(schema):
-    expected = f"schema: {schema!r} is not known here (known: 0.0.1 up to 1.0)"
+    expected = f"schema: {schema!r} is not known here (known: 0.0.1 and later, below 1.0)"
     assert problem_of(event_with(schema=schema)) == expected
 
 

@@ -168,15 +168,17 @@ def test_events_of_one_channel_stay_in_order(queue, cluster):
         assert own == [f"{channel}{number}" for number in range(10)]
 
 
-def test_what_the_broker_refuses_is_told_with_the_limit_and_the_rest_is_there(own_cluster):
+def test_what_is_too_large_for_the_broker_is_left_out_and_named(own_cluster):
     queue = KafkaQueue(own_cluster.servers)
     topic = own_cluster.make("sizes")
     own_cluster.refuse(PRODUCE, 10)  # too large
     batch = batch_of(topic, "x" * 5000)
 
-    with pytest.raises(StoreError, match="5000 bytes is more than message\\.max"):
-        queue.publish(batch)
-    assert queue.publish(batch).status == "applied"
+    receipt = queue.publish(batch)
+
+    assert (receipt.status, receipt.bad) == ("applied", (batch.events[0].id,))
+    assert queue.publish(batch).bad == receipt.bad
+    assert own_cluster.content(topic) == []
     queue.close()
 
 
@@ -186,10 +188,10 @@ def test_an_event_larger_than_the_settings_allow_does_not_keep_others_from_the_t
     queue = new_queue(message_max_bytes=2000)
     batch = batch_of(topic, "a", "x" * 3000, "b")
 
-    for _ in range(2):
-        with pytest.raises(StoreError, match="3000 bytes is more than message\\.max") as told:
-            queue.publish(batch)
-        assert not isinstance(told.value, StoreUnavailable)
+    first, again = queue.publish(batch), queue.publish(batch)
+
+    assert (first.status, again.status) == ("applied", "duplicate")
+    assert first.bad == again.bad == (batch.events[1].id,)
     assert [message.value() for message in cluster.content(topic)] == [b"a", b"b"]
 
 

@@ -82,7 +82,10 @@ def test_an_event_passes_unchanged(records):
 
 def test_what_only_looks_like_an_event_is_a_record():
     event = formatted(record_of(event_with(schema="7.0")))
-    assert event["payload"]["problem"] == "schema: '7.0' is not known here (known: 0.0.1 up to 1.0)"
+    assert (
+        event["payload"]["problem"]
+        == "schema: '7.0' is not known here (known: 0.0.1 and later, below 1.0)"
+    )
     assert "'cls_type': 'order'" in event["payload"]["message"]
     text = '{"cls_type": "x"}'
     assert formatted(record_of(text))["payload"] == {

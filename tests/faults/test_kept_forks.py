@@ -138,7 +138,7 @@ def test_a_child_keeps_and_ends_whatever_lock_a_thread_of_its_parent_had(
 
     assert_silent(ended)
     places, statuses = zip(*(line.split() for line in ended.out.splitlines()), strict=True)
-    for module in ("pending", "numbered", "ticker"):
+    for module in ("pending_parts", "numbered", "ticker"):
         assert any(f"{module}.py" in place for place in places)
     assert set(statuses) == {"0"}
     assert_kept(programs)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecl_logging import pending_parts
 from ecl_logging.errors import ConfigError, StoreError
 from ecl_logging.records import RecordLog
-from ecl_logging.records import pending as pending_module
 from ecl_logging.records.rendering.captured import restored
 from ecl_logging.stores.memory import MemoryStore
 from ecl_logging.stores.protocols import Store
@@ -398,7 +398,7 @@ def test_beyond_its_bounds_the_oldest_leave_the_queue_and_are_counted(
 
 
 def test_memory_is_bounded_while_the_store_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending_module, "_MOST_PARTS", 10)
+    monkeypatch.setattr(pending_parts, "_MOST_PARTS", 10)
     losing = Losing(MemoryStore())
     losing.times_away = 10**9
     log = RecordLog(losing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from ecl_logging.events.queues import open_queue
 from ecl_logging.events.queues.protocols import Queue
+from ecl_logging.stores.queueing import DeadLetter
 from ecl_logging.tools import consume
 from ecl_logging.tools.consume import main as ecl_consume
 from ecl_logging.tools.read import main as ecl_read
@@ -78,6 +80,17 @@ def say_sales(queue: Queue, *numbers: int, topic: str = "sales", cls_type: str =
 
 
 # --- what it does
+
+
+def test_a_dead_letter_of_no_time_is_listed_all_the_same(
+    package: Package, queue: Queue, ran: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = DeadLetter("sales", "7", b"nothing", 1, "no event", 1e300)
+    monkeypatch.setattr(type(queue), "dead_letters", lambda *_: [letter])
+
+    status, out, _ = ran(ecl_consume, "shop", "--dead-letters", "list")
+
+    assert (status, out) == (0, "- sales 1 delivery [no event] nothing\n")
 
 
 def test_the_prefix_of_the_file_stands_before_the_keys_of_any_queue(
@@ -434,7 +447,8 @@ def test_a_signal_has_the_work_in_hand_finished_and_the_rest_given_back(
     ended = started.end(20)
 
     assert (ended.status, ended.out) == (status, "begun 1\ndone 1\n")
-    assert ended.err == "ecl-consume: 1 event handled\n"
+    _, summary = ended.err.splitlines()
+    assert summary == "ecl-consume: 1 event handled"
     backlog = queue.backlog("sales")
     assert (backlog.waiting, backlog.in_hand) == (2, 0)
     assert [message.deliveries for message in queue.receive("sales", 9, seconds=9, wait=0)] == [
@@ -457,7 +471,7 @@ def test_a_queue_that_is_away_is_waited_for_with_one_warning(
     ended = started.end(20)
 
     assert (ended.status, ended.out) == (0, "")
-    warning, summary = ended.err.splitlines()
+    _, warning, summary = ended.err.splitlines()
     assert warning.endswith("; trying on")
     assert summary == "ecl-consume: 0 events handled"
 
@@ -484,3 +498,51 @@ def test_a_closed_pipe_is_no_failure(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert queue.backlog("sales").dead_letters == 1
     queue.close()
+
+
+# --- what strangers stumbled over
+
+
+def test_it_says_what_runs_unless_it_ends_by_itself(package, queue, monkeypatch, ran):
+    from ecl_logging.events.engines import Engine
+
+    monkeypatch.setattr(Engine, "run", lambda *_, **__: None)
+
+    status, _, err = ran(ecl_consume, "shop")
+
+    assert status == 0
+    assert err.startswith(f"ecl-consume: topic sales of {queue.shown}: sell\n")
+
+
+def test_tracebacks_are_printed_where_that_is_asked_for(package, queue, ran):
+    say_sales(queue, 3)
+
+    _, _, err = ran(ecl_consume, "shop", *ONCE, "-v")
+
+    assert "Traceback (most recent call last)" in err
+    assert 'raise ValueError("no number 3")' in err
+    logging.getLogger("ecl_logging.events").handlers.clear()
+
+
+def test_a_decorator_without_parentheses_is_told(package, ran):
+    package.write(
+        bare="""
+        from ecl_logging.events import consumer_config
+
+        @consumer_config
+        def sell(event): ...
+        """
+    )
+
+    status, _, err = ran(ecl_consume, "shop", *ONCE)
+
+    assert status == 1
+    assert "consumer sell: write @consumer_config(topic=...)" in err
+    assert "bare.py, line 4" in err
+
+
+def test_a_url_of_nothing_names_the_other_queues_too(package, ran):
+    status, _, err = ran(ecl_consume, "shop", *ONCE, "--queue", "sq://eu")
+
+    assert status == 1
+    assert "sqs://REGION and kafka://HOST:PORT are queues, too" in err

@@ -9,6 +9,7 @@ goes there at once. The methods that subclasses override are those of balog's en
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -30,7 +31,12 @@ from ecl_logging.outage import Outage
 from ecl_logging.problems import printable
 from ecl_logging.stores.queueing import Message, checked_topic
 
-__all__ = ["Engine"]
+__all__ = ["FAILURES", "Engine"]
+
+FAILURES = "ecl_logging.events"
+"""The logger that has, at INFO, the traceback of each failure of a consumer."""
+
+_failures = logging.getLogger(FAILURES)
 
 _LONGEST_RETRY_PAUSE = 300.0  # seconds
 _LOOK_SECONDS = 0.5  # how often what went wrong is told
@@ -55,7 +61,7 @@ class Engine:
         default_event_handler: Callable[[dict[str, Any]], Any] | None = None,
         *,
         polling_period: float = 1.0,
-        num_messages: int = 50,
+        num_messages: int = 10,
         claim_seconds: float = 60.0,
         max_deliveries: int = 5,
         retry_pause: float = 1.0,
@@ -307,6 +313,8 @@ class Engine:
             f"event {header['id']} of {printable(header['channel'][:100])} failed, delivery"
             f" {header['deliveries']} of {self.max_deliveries}: {told_of(error)}"
         )
+        for name, raised in _raised(error):
+            _failures.info("%s failed with %s", name, header["id"], exc_info=raised)
 
     # --- what becomes of a message
 
@@ -347,6 +355,13 @@ class Engine:
                 if is_time:
                     hand.extend(self.claim_seconds)
                 hand.acknowledge_late()
+
+
+def _raised(error: BaseException) -> list[tuple[str, BaseException]]:
+    """What was raised, and by whom."""
+    if isinstance(error, ConsumersFailed):
+        return [(consumer.name, raised) for consumer, raised in error.failed]
+    return [("an event's handler", error)]
 
 
 def told_of(error: BaseException) -> str:

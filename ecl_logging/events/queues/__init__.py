@@ -34,7 +34,12 @@ def open_queue(
     try:
         return _stored(open_chosen_store(queue, configured, prefix=prefix))
     except ConfigError as error:
-        raise ConfigError(f"queue: {str(error).removeprefix('store: ')}") from None
+        also = "; sqs://REGION and kafka://HOST:PORT are queues, too" if _is_url(queue) else ""
+        raise ConfigError(f"queue: {str(error).removeprefix('store: ')}{also}") from None
+
+
+def _is_url(queue: object) -> bool:
+    return isinstance(queue, str) and "://" in queue
 
 
 def _check_address(url: str) -> None:

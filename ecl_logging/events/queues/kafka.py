@@ -53,7 +53,9 @@ class _Batch:
         self.sending = Sending(
             batch.topic,
             [Outgoing(event.channel.encode(), event.body.encode()) for event in batch.events],
+            leaves_out=True,
         )
+        self.bad: tuple[str, ...] = ()  # IDs of events that are too large for the topic
 
 
 class KafkaQueue:
@@ -144,9 +146,10 @@ class KafkaQueue:
     def publish(self, batch: EventBatch, *, timeout: float = 5.0) -> Receipt:
         """Produce a batch, and wait until all copies of the topic have it.
 
-        The same batch again is waited for, not produced again. What the broker refuses is a
-        StoreError, while the rest of the batch is produced; when it comes again, only what was
-        refused is tried again. `max_waiting` is left to the retention of the topic.
+        The same batch again is waited for, not produced again. What is too large for the topic is
+        left out: the receipt's `bad` has the IDs of these. What is refused for another reason is
+        a StoreError, while the rest of the batch is produced; when it comes again, only that is
+        tried again. `max_waiting` is left to the retention of the topic.
         """
         self._mine()
         if batch.number == _QUESTION:
@@ -159,8 +162,9 @@ class KafkaQueue:
             with one.lock:
                 self._producing.deliver(one.sending, timeout)
             one.is_applied, status = True, APPLIED
+            one.bad = tuple(batch.events[number].id for number in sorted(one.sending.left_out))
             one.sending = Sending(batch.topic, ())
-        return Receipt(status, batch.number, batch.total, token=batch.token)
+        return Receipt(status, batch.number, batch.total, token=batch.token, bad=one.bad)
 
     def _known(self, batch: EventBatch) -> _Batch:
         checked_topic(batch.topic)

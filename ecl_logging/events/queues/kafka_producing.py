@@ -59,11 +59,15 @@ class Outgoing:
 class Sending:
     """Messages of one topic on their way. What is told of them is told in any thread."""
 
-    def __init__(self, topic: str, messages: Sequence[Outgoing]) -> None:
-        self.topic, self.messages = topic, messages
+    def __init__(
+        self, topic: str, messages: Sequence[Outgoing], *, leaves_out: bool = False
+    ) -> None:
+        """`leaves_out`: what is too large for the topic is left out, and no error."""
+        self.topic, self.messages, self._leaves_out = topic, messages, leaves_out
         self.to_do = set(range(len(messages)))
         self.under_way: set[int] = set()
         self.error: tuple[KafkaError, int] | None = None  # the first one, and whose it is
+        self.left_out: set[int] = set()
 
     def reporter(self, number: int) -> Callable[[Any, Any], None]:
         """Return what librdkafka calls when the fate of a message is known."""
@@ -77,6 +81,9 @@ class Sending:
 
     def failed(self, number: int, error: KafkaError) -> None:
         """A message is to be produced again: it is in no topic, or nobody will ever know."""
+        if self._leaves_out and error.code() in _TOO_LARGE:
+            self.left_out.add(number)
+            return
         self.to_do.add(number)
         if self.error is None:
             self.error = (error, number)
