@@ -1,4 +1,4 @@
-"""Kept: what the logs of records and of messages share: their store, their sending, their end."""
+"""Kept: what the logs of records, messages and events share: their store, sending and end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SYNC_SECONDS = 1.0
 
 
 class Telemetry(TypedDict):
-    """What became of the records or messages of a process; see `Kept.telemetry`."""
+    """What became of the records, messages or events of a process; see `Kept.telemetry`."""
 
     source: str
     counted: int
@@ -76,7 +76,7 @@ class Kept(Flushed):
         return self._flusher.flush(timeout) and not self._flusher.is_closed
 
     def telemetry(self) -> Telemetry:
-        """Return what became of the records, or messages, of this process, in numbers of these.
+        """Return what became of the records, messages or events of this process, in their numbers.
 
         counted = applied + pending + all of dropped, at any time. `dropped` is by reason: `memory`
         had no room here while the store was away; `closed` and `shutdown` as for counts;

@@ -128,8 +128,8 @@ class KeepsEvents(Protocol):
     be called from any thread, and raises StoreUnavailable or StoreError. A `put` is sent again
     as it was where its outcome is unknown; the others can be called again, too.
 
-    A message that was handed out is its receiver's until he puts it back or somebody else gets
-    it, which can be when the time given is over, by the store's clock. So `put_back`, `extend` and
+    A message that was handed out is its receiver's until it is put back, or handed to another one,
+    which can be when the time given is over, by the store's clock. So `put_back`, `extend` and
     `bury` do nothing for a message that has been put back or handed out once more since; `ack`
     holds all the same, for it says that the work is done. Each returns for how many messages it
     did something.

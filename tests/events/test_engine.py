@@ -358,17 +358,17 @@ POISON = {
 
 @pytest.mark.parametrize("what", POISON)
 def test_what_is_no_event_is_a_dead_letter_at_once_and_the_engine_goes_on(
-    queue, what, warnings_told
+    in_memory, what, warnings_told
 ):
     body, reason = POISON[what]
-    publish_bodies(queue, "sales", body)
-    publish(queue, "sales", [an_event(2)])
+    publish_bodies(in_memory, "sales", body)
+    publish(in_memory, "sales", [an_event(2)])
     noted = Noted()
 
-    run_until_empty(queue, noted)
+    run_until_empty(in_memory, noted)
 
     assert noted.numbers == [2]
-    [letter] = queue.dead_letters("sales", 10)
+    [letter] = in_memory.dead_letters("sales", 10)
     assert letter.reason.startswith("no event: ")
     assert reason in letter.reason
     assert letter.body == body.encode()
@@ -453,6 +453,7 @@ def test_an_engine_that_is_stopped_finishes_its_event_and_gives_back_the_rest(qu
     assert set(noted.deliveries) == {1}  # nobody had begun with them
 
 
+@pytest.mark.parametrize("queue_url", ["sqlite"], indirect=True)  # each extends by its contract
 def test_what_takes_longer_than_a_claim_is_not_handed_to_another(queue_url):
     queue = open_queue(queue_url)
     publish(queue, "sales", [an_event(1)])

@@ -89,12 +89,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.once
 def test_it_can_be_printed():
     ended = run("-m", "ecl_logging.events")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout) == json_schema()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("package", ["msgspec", "packaging"])
 def test_a_missing_package_is_told_in_one_line(package):
     ended = run("-c", (
@@ -111,6 +113,7 @@ def test_a_missing_package_is_told_in_one_line(package):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.once
 def test_the_command_tells_of_a_missing_package_in_one_line():
     source = (
         "import sys, runpy; sys.modules['msgspec'] = None; sys.argv = ['x']\n"

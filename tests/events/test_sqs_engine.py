@@ -65,13 +65,13 @@ def test_arguments_stand_in_the_order_of_balogs(moto: str) -> None:
 def test_every_event_is_handled_and_acknowledged(moto: str, topic: str, suffix: str) -> None:
     noted = Noted()
     engine = engine_of(moto, topic + suffix, noted)
-    channels = [f"shop.{number % 4}" for number in range(40)]
+    channels = [f"shop.{number % 4}" for number in range(20)]
     publish(engine.queue, topic + suffix, [an_event(n, channel=c) for n, c in enumerate(channels)])
     engine.run(until_empty=True)
 
-    assert sorted(noted.numbers) == list(range(40))
+    assert sorted(noted.numbers) == list(range(20))
     if suffix:
-        assert [n for n in noted.numbers if n % 4 == 1] == list(range(1, 40, 4))
+        assert [n for n in noted.numbers if n % 4 == 1] == list(range(1, 20, 4))
     assert engine.queue.backlog(topic + suffix) == Backlog()
 
 

@@ -70,6 +70,7 @@ def publish_over(network: Proxy, server: RedisServer, chance: random.Random) -> 
         return publisher.telemetry()
 
 
+@pytest.mark.once
 def test_each_is_there_once_in_its_order_whatever_the_network_does(
     network: Proxy, empty_server: RedisServer, chance: random.Random
 ) -> None:
@@ -80,6 +81,7 @@ def test_each_is_there_once_in_its_order_whatever_the_network_does(
     assert telemetry["retries"] > 0
 
 
+@pytest.mark.once
 def test_where_the_numbers_of_batches_are_not_looked_at_some_are_there_twice(
     network: Proxy, empty_server: RedisServer, chance: random.Random, monkeypatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_where_the_numbers_of_batches_are_not_looked_at_some_are_there_twice(
     assert max(found.values()) > 1
 
 
+@pytest.mark.once
 def test_a_server_that_is_away_first_gets_all_when_it_comes(
     later: RedisServer, warnings_told
 ) -> None:
@@ -108,6 +111,7 @@ def test_a_server_that_is_away_first_gets_all_when_it_comes(
     assert len(warnings_told) == 2  # it is away, and it is back
 
 
+@pytest.mark.once
 def test_a_server_that_is_killed_and_comes_back_without_what_it_had_is_told_exactly(
     own_server: RedisServer,
 ) -> None:
@@ -130,6 +134,7 @@ def test_a_server_that_is_killed_and_comes_back_without_what_it_had_is_told_exac
     assert_accounted(telemetry)
 
 
+@pytest.mark.once
 def test_eight_threads_and_a_server_that_is_killed_lose_nothing_that_it_wrote_down(
     tmp_path: Path,
 ) -> None:
@@ -185,6 +190,7 @@ def test_a_program_that_does_not_close_has_published_all_at_its_end(anywhere: Pr
     assert_published(anywhere)
 
 
+@pytest.mark.once  # SIGKILL is the system's, not Python's
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing kills like SIGKILL")
 def test_a_program_that_is_killed_loses_what_it_had_not_sent(anywhere: Programs) -> None:
     ended = anywhere.run(
@@ -203,6 +209,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert texts_in(anywhere.url) == notes[:30]
 
 
+@pytest.mark.once
 def test_a_program_that_is_killed_loses_no_more_than_one_interval(programs: Programs) -> None:
     ended = programs.run(
         f"""{START}
@@ -336,6 +343,7 @@ signal.setitimer(signal.ITIMER_REAL, 0)
     assert len(notes) > 20
 
 
+@pytest.mark.once
 def test_a_topic_that_is_full_is_filled_by_several_programs_and_nothing_is_lost(
     empty_server: RedisServer, warnings_told
 ) -> None:

@@ -47,6 +47,14 @@ def events(store) -> KeepsEvents:
 
 
 @pytest.fixture
+def claim_bytes(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many bytes are handed out at a time, in place of megabytes that take seconds."""
+    for module in ("sql.queues", "sql.dead_letters", "redis.events"):
+        monkeypatch.setattr(f"ecl_logging.stores.{module}.CLAIM_BYTES", 20_000)
+    return 20_000
+
+
+@pytest.fixture
 def client(empty_server: RedisServer) -> Iterator[redis.Redis]:
     """A look at the server of the Redis kinds, and what others may do to it."""
     with contextlib.closing(empty_server.client()) as client:

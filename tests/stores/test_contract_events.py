@@ -11,7 +11,6 @@ import pytest
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores.queueing import (
     AT_ONCE,
-    CLAIM_BYTES,
     Backlog,
     KeepsEvents,
     Message,
@@ -234,14 +233,14 @@ def test_no_more_than_so_many_are_handed_out_at_once(events, program):
     assert bodies(claim(events, 10 * AT_ONCE)) == ["x", "y"]
 
 
-def test_no_more_than_so_many_bytes_are_handed_out_together(events, program):
-    half = "x" * (CLAIM_BYTES // 2)
+def test_no_more_than_so_many_bytes_are_handed_out_together(events, program, claim_bytes):
+    half = "x" * (claim_bytes // 2)
     program.put(half, half, "a", "b")
-    program.put("x" * (CLAIM_BYTES + 1), "c")
+    program.put("x" * (claim_bytes + 1), "c")
 
     assert bodies(claim(events)) == [half, half]
     assert bodies(claim(events)) == ["a", "b"]
-    assert [len(message.body) for message in claim(events)] == [CLAIM_BYTES + 1]
+    assert [len(message.body) for message in claim(events)] == [claim_bytes + 1]
     assert bodies(claim(events)) == ["c"]
 
 
@@ -302,7 +301,7 @@ def test_one_that_was_put_back_is_not_kept_waiting_by_those_that_come_in(events,
     (old,) = claim(events, 1)
     events.put_back(ORDERS, [old], pause=5)
     seen = []
-    for n in range(20):
+    for n in range(10):
         program.put(f"new {n}")
         clock.now += 1
         seen += bodies(claim(events, 1))
@@ -439,19 +438,19 @@ def test_an_id_is_not_used_again_after_the_store_was_set_back(store, events, pro
 def test_programs_that_put_at_once_lose_nothing(open_store, events):
     def put(n: int) -> None:
         program = EventProgram(open_store().events, f"{n:032x}")
-        for batch in range(10):
+        for batch in range(5):
             program.put(*(f"{n} {batch} {m}" for m in range(5)))
 
-    with ThreadPoolExecutor(6) as threads:
-        list(threads.map(put, range(6)))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put, range(4)))
 
     found = bodies(claim(events, AT_ONCE))
-    expected = [f"{n} {batch} {m}" for n in range(6) for batch in range(10) for m in range(5)]
+    expected = [f"{n} {batch} {m}" for n in range(4) for batch in range(5) for m in range(5)]
     assert sorted(found, key=lambda body: body[0]) == expected  # each program's in their order
 
 
 def test_engines_that_claim_at_once_never_get_the_same_message(open_store, events, program):
-    program.put(*map(str, range(400)))
+    program.put(*map(str, range(200)))
 
     def engine(_: int) -> list[str]:
         own, got = open_store().events, []
@@ -463,7 +462,7 @@ def test_engines_that_claim_at_once_never_get_the_same_message(open_store, event
     with ThreadPoolExecutor(4) as threads:
         got = [body for some in threads.map(engine, range(4)) for body in some]
 
-    assert sorted(map(int, got)) == list(range(400))
+    assert sorted(map(int, got)) == list(range(200))
     left = events.backlog(ORDERS)
     assert left.waiting == 0
-    assert 0 < left.in_hand < 200
+    assert 0 < left.in_hand < 100

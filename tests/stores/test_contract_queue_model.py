@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from ecl_logging.stores.queueing import Backlog, KeepsEvents, Message
 from tests.conftest import Clock
 from tests.stores.kinds import MemoryKind
 from tests.stores.publishing import EventProgram, bodies
+
+pytestmark = pytest.mark.once  # on each Python the other parts of the contract show the same
 
 _names = itertools.count(1)
 STEP = 7.0  # seconds; no time that is given is a multiple, so none ends when it is looked at

@@ -12,7 +12,7 @@ from ecl_logging.stores.queueing import (
     Backlog,
     Message,
 )
-from tests.stores.kinds import OldProtocolKind, RedisKind
+from tests.stores.kinds import RedisKind
 from tests.stores.looking import everything
 from tests.stores.redis_queues import (
     CLAIMED,
@@ -26,10 +26,13 @@ from tests.stores.redis_queues import (
     told,
 )
 
+# Of scripts on the server; the contract has each redis-py call them, by both protocols.
+pytestmark = pytest.mark.once
 
-@pytest.fixture(params=[RedisKind, OldProtocolKind])
+
+@pytest.fixture
 def kind(request: pytest.FixtureRequest) -> RedisKind:
-    return request.param(request)
+    return RedisKind(request)
 
 
 @pytest.fixture

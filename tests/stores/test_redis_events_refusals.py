@@ -14,7 +14,7 @@ from ecl_logging.stores.queueing import (
 )
 from ecl_logging.stores.redis import events as redis_events
 from tests.server_troubles import demoted, documented_rights, full, set_user, url_of
-from tests.stores.kinds import OldProtocolKind, RedisKind
+from tests.stores.kinds import RedisKind
 from tests.stores.looking import contents, everything, without_each
 from tests.stores.redis_queues import (
     CLAIMED,
@@ -24,10 +24,13 @@ from tests.stores.redis_queues import (
     told,
 )
 
+# Of scripts on the server; the contract has each redis-py call them, by both protocols.
+pytestmark = pytest.mark.once
 
-@pytest.fixture(params=[RedisKind, OldProtocolKind])
+
+@pytest.fixture
 def kind(request: pytest.FixtureRequest) -> RedisKind:
-    return request.param(request)
+    return RedisKind(request)
 
 
 @pytest.fixture

@@ -282,7 +282,7 @@ def test_a_file_that_is_locked_is_told_in_time_and_can_be_used_afterwards(store,
 @needs_fork
 def test_processes_that_claim_at_once_never_get_the_same_message(store, path, mode):
     program = EventProgram(store.events)
-    program.put(*map(str, range(400)))
+    program.put(*map(str, range(200)))
     store.close()
 
     def consume(output: int) -> None:
@@ -301,7 +301,7 @@ def test_processes_that_claim_at_once_never_get_the_same_message(store, path, mo
             got.append(lines.read().split())
 
     assert [status_of(child) for child in children] == [0, 0]
-    assert len(got[0]) + len(got[1]) == len({*got[0], *got[1]}) == 400
+    assert len(got[0]) + len(got[1]) == len({*got[0], *got[1]}) == 200
 
 
 def publishing(path, source: str) -> Killed:
@@ -428,7 +428,7 @@ STEPS: dict[str, Callable[[MemoryStore, list[Message]], object]] = {
 def test_no_step_takes_longer_where_very_much_waits(clock, step):
     """Counted are the steps of SQLite's machine, by the hundred."""
     took = {}
-    for amount in (10, 2000):
+    for amount in (10, 1000):
         store = MemoryStore(clock=clock)
         fill(store, amount)
         held = claim(store.events, 10)
@@ -437,12 +437,12 @@ def test_no_step_takes_longer_where_very_much_waits(clock, step):
             store, lambda store=store, held=held: STEPS[step](store, held)
         )
 
-    assert took[2000] < 1.5 * took[10] + 5, took
+    assert took[1000] < 1.5 * took[10] + 5, took
 
 
 def test_a_dead_letter_is_found_among_many(clock):
     took = {}
-    for amount in (10, 2000):
+    for amount in (10, 1000):
         store = MemoryStore(clock=clock)
         program = EventProgram(store.events)
         for n in range(0, amount, AT_ONCE):
@@ -456,7 +456,7 @@ def test_a_dead_letter_is_found_among_many(clock):
 
         took[amount] = hundreds_of_steps(store, work)
 
-    assert took[2000] < 1.5 * took[10] + 5, took
+    assert took[1000] < 1.5 * took[10] + 5, took
 
 
 def hundreds_of_steps(store: MemoryStore, work: Callable[[], object]) -> int:
