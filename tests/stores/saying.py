@@ -97,7 +97,7 @@ class MessageProgram:
     def say(self, *parts: Said, **options: Any) -> Receipt:
         """Send the next batch, and hear that it was taken in."""
         batch = self.batch(*parts, **options)
-        receipt = self.messages.say(batch)
+        receipt = self.messages.say(batch, timeout=60.0)  # others write, on a busy machine
         assert receipt.status == "applied"
         self.number, self.total = batch.number, batch.total
         return receipt
