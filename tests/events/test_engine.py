@@ -423,6 +423,9 @@ def test_a_topic_goes_on_when_a_method_of_a_subclass_raises(in_memory):
     engine = Failing(hub_of(noted), in_memory, **QUICK)
     ran_until(engine, lambda: noted.numbers == [1])
 
+    assert engine.looks >= 2
+    assert noted.deliveries == [1]
+
 
 # --- beginning and ending
 
