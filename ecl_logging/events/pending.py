@@ -27,9 +27,9 @@ class PendingEvents(PendingParts[PendingEvent, int, PendingEvent]):
 
     _next = 0  # the place of the next one
 
-    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, max_waiting: int = MAX_WAITING, most_in_batch: int = AT_ONCE) -> None:
         """`max_waiting`: more than a part of it together would not find room among others."""
-        self.at_once = min(AT_ONCE, max(1, max_waiting // 4))
+        self.at_once = min(most_in_batch, max(1, max_waiting // 4))
         super().__init__()
 
     def _take_in(self, arrival: PendingEvent) -> None:

@@ -105,9 +105,10 @@ class Publisher(Kept):
         except ValueError as error:
             raise ConfigError(f"topic: {error}") from None
         self.max_waiting, self.events_only = max_waiting, events_only
-        self._pending = PendingEvents(max_waiting)
+        opened = open_queue(queue)
+        self._pending = PendingEvents(max_waiting, opened.most_in_batch)
         self._open(
-            open_queue(queue),
+            opened,
             self._pending,
             lambda store: _Sender(self._pending, store, self),
             name="events",

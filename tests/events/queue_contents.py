@@ -37,6 +37,7 @@ class FlakyQueue:
     """A queue whose connection fails; each batch that came is in `batches`."""
 
     empty_after = 0.0
+    most_in_batch = 500
 
     def __init__(self, queue: Queue | None = None) -> None:
         self.inner: Any = open_queue("memory://") if queue is None else queue

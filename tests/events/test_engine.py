@@ -619,6 +619,7 @@ class Failing:
     """A queue some of whose steps fail so many times."""
 
     empty_after = 0.0
+    most_in_batch = 500
 
     def __init__(self, queue: Queue, **failures: int) -> None:
         self._queue, self._failures = queue, failures

@@ -276,6 +276,17 @@ def test_batches_are_numbered_and_bounded(publisher: Publisher, flaky: FlakyQueu
     assert numbers(events_in(flaky)) == [*range(1100), 1100, 1100, 1100]
 
 
+def test_a_batch_has_no_more_events_than_the_queue_takes_at_once(flaky: FlakyQueue) -> None:
+    flaky.most_in_batch = 3
+    with Publisher(flaky, sync_interval=3600) as publisher:
+        for number in range(10):
+            publisher.publish(an_event(number))
+        wait_until(publisher.flush)
+
+    sizes = [len(batch.events) for batch in flaky.batches]
+    assert (sum(sizes), max(sizes)) == (10, 3)
+
+
 def test_a_batch_whose_answer_is_lost_comes_again_as_it_was(publisher, flaky) -> None:
     flaky.lose_replies = 3
     for number in range(10):

@@ -76,6 +76,8 @@ class KafkaQueue:
     A group lets three seconds pass before it deals out partitions to its first members.
     """
 
+    most_in_batch = AT_ONCE
+
     def __init__(
         self,
         servers: str,

@@ -24,6 +24,9 @@ class Queue(Destination, Protocol):
     empty_after: float
     """So many seconds without a message say that a topic has none that could be handed out."""
 
+    most_in_batch: int
+    """So many events `publish` takes in within a few seconds, also where the service is slow."""
+
     def publish(self, batch: EventBatch, *, timeout: float = 5.0) -> Receipt:
         """Take in a batch once; see `KeepsEvents.put`.
 

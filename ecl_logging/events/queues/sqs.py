@@ -100,6 +100,9 @@ class SqsQueue:
     empty_after = 1.0
     """So many seconds without a message say that a topic has none that could be handed out."""
 
+    most_in_batch = 100
+    """In ten requests, one after the other."""
+
     def __init__(  # noqa: PLR0913 - each has a name
         self,
         region: str | None = None,

@@ -23,6 +23,7 @@ class StoredQueue:
     """See `Queue`. Everything is one atomic step of the store. Thread safe."""
 
     empty_after = 0.0
+    most_in_batch = AT_ONCE
 
     def __init__(self, store: Store) -> None:
         """Raise ConfigError for a store that keeps no queues."""
