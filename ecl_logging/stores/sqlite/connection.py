@@ -15,6 +15,7 @@ from typing import TypeVar
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.stores.fork_gate import closed_before_forks, kept_from_forks
 from ecl_logging.stores.sqlite.errors import is_locked, translated
+from ecl_logging.stores.sqlite.first_locks import Connection, undisturbed
 from ecl_logging.stores.sqlite.schema import create_tables, is_ours
 
 __all__ = ["Connections", "wal_is_safe"]
@@ -84,10 +85,16 @@ class Connections:
     ) -> tuple[sqlite3.Connection, tuple[int, int]]:
         with contextlib.ExitStack() as attempt:
             attempt.enter_context(kept_from_forks())
-            connection, identity = self._take(path)
-            attempt.enter_context(_closed_on_error(connection))
-            connection.execute("BEGIN IMMEDIATE")
+            taken = undisturbed(lambda: self._take_locked(path, attempt))
             inside.enter_context(attempt.pop_all())
+        return taken
+
+    def _take_locked(
+        self, path: str, attempt: contextlib.ExitStack
+    ) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        connection, identity = self._take(path)
+        attempt.enter_context(_closed_on_error(connection))
+        connection.execute("BEGIN IMMEDIATE")
         return connection, identity
 
     def close(self) -> None:
@@ -151,10 +158,15 @@ def _when_unlocked(step: Callable[[], _T], timeout: float) -> _T:
 def _begin_to_read(path: str, inside: contextlib.ExitStack) -> sqlite3.Connection:
     with contextlib.ExitStack() as attempt:
         attempt.enter_context(kept_from_forks())
-        connection = attempt.enter_context(contextlib.closing(_open_to_read(path)))
-        connection.execute("BEGIN")
-        connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # takes the read lock
+        connection = undisturbed(lambda: _open_locked(path, attempt))
         inside.enter_context(attempt.pop_all())
+    return connection
+
+
+def _open_locked(path: str, attempt: contextlib.ExitStack) -> sqlite3.Connection:
+    connection = attempt.enter_context(contextlib.closing(_open_to_read(path)))
+    connection.execute("BEGIN")
+    connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # takes the read lock
     return connection
 
 
@@ -180,7 +192,9 @@ def _identity(path: str) -> tuple[int, int] | None:
 def _open_to_write(path: str, *, private: bool) -> tuple[sqlite3.Connection, tuple[int, int]]:
     if private:
         _create_private(path)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, factory=Connection
+    )
     connection.text_factory = _text
     with _closed_on_error(connection):
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
@@ -267,11 +281,12 @@ def _in_uri(path: str) -> str:
 
 
 def _open_existing(path: str, options: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
+    connection: sqlite3.Connection = sqlite3.connect(
         f"file:{_in_uri(path)}?{options}",
         timeout=_BUSY_MILLISECONDS / 1000,
         isolation_level=None,
         uri=True,
+        factory=Connection,
     )
     connection.text_factory = _text
     with _closed_on_error(connection):
