@@ -124,6 +124,7 @@ def test_a_proxy_of_text_is_text_or_refused_but_never_an_id_itself():
     assert type(text) is str
 
 
+@pytest.mark.once
 @given(st.text(max_size=220))
 def test_an_id_that_was_taken_is_taken_again(text):
     try:

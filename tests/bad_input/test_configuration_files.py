@@ -14,6 +14,8 @@ from tests.bad_input.conftest import Ran
 from tests.canary import CANARY, assert_no_canary
 from tests.pending_counts import stopped_after
 
+pytestmark = pytest.mark.once
+
 GOOD = "groups: {g: {intervals: [1m]}}\n"
 TAG = "could not determine a constructor for the tag '...'"
 NO_KEYS = "has neither 'ecl' nor 'groups' at its top level"

@@ -59,6 +59,7 @@ def seconds_rotated(rotators: list[Started]) -> int:
     return sum(1 for line in rotated(rotators) if f" {GROUP} 1s " in line)
 
 
+@pytest.mark.once
 @pytest.mark.fault("C1", "C2", "C3")
 @pytest.mark.parametrize("how_many", [0, 8])
 def test_ecl_read_answers_the_same_with_any_number_of_rotators(

@@ -87,6 +87,7 @@ def test_a_new_hour_keeps_the_one_before(store: Store, clock: Clock) -> None:
     assert common(store) == Common(Hour(int(T) + HOUR, {"new": 1}), Hour(int(T), {"old": 1}))
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("times")
 def test_twenty_writers_turn_the_hour_once(open_store: Callable[[], Store], clock: Clock) -> None:
     """Each in a thread and with a store of its own, over the edge of an hour and beyond."""

@@ -410,6 +410,7 @@ def test_hours_end_up_the_same_in_whatever_order_batches_come(store, order, prog
     )
 
 
+@pytest.mark.once
 def test_twenty_programs_turn_the_hour_once(open_store, clock):
     """Half of what each says is of the hour before, and comes when others have turned it."""
     clock.now = NOW + HOUR - 1
