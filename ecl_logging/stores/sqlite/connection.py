@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -227,17 +226,14 @@ def _choose_journal_mode(connection: sqlite3.Connection, *, is_new: bool) -> Non
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
 
 
-_creating = threading.RLock()
-
-
 def _create_private(path: str) -> None:
     """Create folder (0700) and file (0600); what exists is left as it is.
 
-    One thread at a time: closing a descriptor of the file takes away the locks that another
+    To be called undisturbed: closing a descriptor of the file takes away the locks that another
     thread's SQLite has on it by then.
     """
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with _creating, contextlib.suppress(FileExistsError):
+    with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
