@@ -106,10 +106,9 @@ def total_of_sources(programs: Programs) -> int:
 
 # The mistake that the order of things prevents: a confirmation that does not wait for the commit.
 CONFIRMING_EARLY = """
-import sqlite3
 from ecl_logging.stores.sqlite import connection as connections
 
-class Lazy(sqlite3.Connection):
+class Lazy(connections.Connection):
     def execute(self, statement, *arguments):
         if statement == "COMMIT" and super().execute("SELECT 1 FROM counts").fetchone():
             return None
@@ -117,10 +116,7 @@ class Lazy(sqlite3.Connection):
             return None
         return super().execute(statement, *arguments)
 
-def connect(path, **options):
-    return real(path, factory=Lazy, **options)
-
-real, connections.sqlite3.connect = sqlite3.connect, connect
+connections.Connection = Lazy
 """
 
 KILLED = """
