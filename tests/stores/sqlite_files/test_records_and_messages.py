@@ -31,40 +31,11 @@ from tests.conftest import wait_until
 from tests.stores.killed import Killed
 from tests.stores.programs import NOW, REQUESTS, Program, cells, fork, status_of
 from tests.stores.saying import CART, MessageProgram, RecordProgram, hours, line, said, seen
+from tests.stores.sqlite_files.tables import execute, tables_in
 
 pytestmark = pytest.mark.once  # neither Python's version nor redis-py's changes it
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "counts.db"
-
-
-@pytest.fixture
-def store(path, clock):
-    store = SqliteStore(str(path), clock=clock)
-    yield store
-    store.close()
-
-
-@pytest.fixture(params=["rollback", "wal"])
-def mode(request, monkeypatch) -> str:
-    """Each of the journal modes that the version of SQLite decides on."""
-    is_wal = request.param == "wal"
-    monkeypatch.setattr("ecl_logging.stores.sqlite.connection.wal_is_safe", lambda _: is_wal)
-    return str(request.param)
-
-
-def execute(path, statement: str) -> list[tuple]:
-    """Do something to the file that our code would not."""
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        return connection.execute(statement).fetchall()
-
-
-def tables_in(path) -> set[str]:
-    return {name for (name,) in execute(path, "SELECT name FROM sqlite_schema")}
 
 
 def reads_nothing(store: SqliteStore) -> bool:

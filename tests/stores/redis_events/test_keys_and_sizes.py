@@ -16,10 +16,9 @@ from ecl_logging.stores.queueing import (
 )
 from ecl_logging.stores.redis import events as redis_events
 from ecl_logging.stores.redis.store import RedisStore
-from tests.stores.kinds import RedisKind
 from tests.stores.looking import everything
 from tests.stores.programs import NOW, run_python
-from tests.stores.redis_queues import (
+from tests.stores.redis_events.queues import (
     CLAIMED,
     DEAD,
     KEYS,
@@ -33,21 +32,6 @@ from tests.stores.redis_queues import (
 
 # Of scripts on the server; the contract has each redis-py call them, by both protocols.
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture
-def kind(request: pytest.FixtureRequest) -> RedisKind:
-    return RedisKind(request)
-
-
-@pytest.fixture
-def events(store):
-    return store.events
-
-
-@pytest.fixture
-def program(events):
-    return Publisher(events)
 
 
 # --- keys and forms

@@ -14,9 +14,8 @@ from ecl_logging.stores.queueing import (
 )
 from ecl_logging.stores.redis import events as redis_events
 from tests.server_troubles import demoted, documented_rights, full, set_user, url_of
-from tests.stores.kinds import RedisKind
 from tests.stores.looking import contents, everything, without_each
-from tests.stores.redis_queues import (
+from tests.stores.redis_events.queues import (
     CLAIMED,
     Publisher,
     claim,
@@ -26,21 +25,6 @@ from tests.stores.redis_queues import (
 
 # Of scripts on the server; the contract has each redis-py call them, by both protocols.
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture
-def kind(request: pytest.FixtureRequest) -> RedisKind:
-    return RedisKind(request)
-
-
-@pytest.fixture
-def events(store):
-    return store.events
-
-
-@pytest.fixture
-def program(events):
-    return Publisher(events)
 
 
 # --- what a server does

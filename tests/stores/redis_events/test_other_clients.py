@@ -12,9 +12,8 @@ from ecl_logging.stores.queueing import (
     Backlog,
     Message,
 )
-from tests.stores.kinds import RedisKind
 from tests.stores.looking import everything
-from tests.stores.redis_queues import (
+from tests.stores.redis_events.queues import (
     CLAIMED,
     DEAD,
     KEYS,
@@ -28,21 +27,6 @@ from tests.stores.redis_queues import (
 
 # Of scripts on the server; the contract has each redis-py call them, by both protocols.
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture
-def kind(request: pytest.FixtureRequest) -> RedisKind:
-    return RedisKind(request)
-
-
-@pytest.fixture
-def events(store):
-    return store.events
-
-
-@pytest.fixture
-def program(events):
-    return Publisher(events)
 
 
 # --- what others add
