@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ecl_logging.errors import StoreUnavailable
 from ecl_logging.intervals import Interval
@@ -22,10 +21,7 @@ from ecl_logging.stores.protocols import (
     Totals,
 )
 from ecl_logging.stores.sql.in_memory import InMemory
-
-if TYPE_CHECKING:
-    from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
-    from ecl_logging.stores.queueing import KeepsEvents
+from ecl_logging.stores.sql.kept import KeptInSql
 
 __all__ = ["MemoryStore"]
 
@@ -121,7 +117,7 @@ class _MemoryTables:
         self.sources[group] = kept
 
 
-class MemoryStore:
+class MemoryStore(KeptInSql):
     """`memory://`: private to whoever opened it; `memory://NAME`: shared in the process.
 
     A forked child goes on with a copy of its own. Thread safe. A `Keeper` and a `QueueKeeper`, too.
@@ -132,27 +128,7 @@ class MemoryStore:
         self._clock = clock
         self._lock = threading.RLock()
         self._tables = _MemoryTables()
-        self._kept = InMemory(shown)
-
-    # Not loaded before they are used: most programs count, and keep nothing.
-
-    @cached_property
-    def records(self) -> KeepsRecords:
-        from ecl_logging.stores.sql.keepers import SqlRecords
-
-        return SqlRecords(self._kept, self._clock)
-
-    @cached_property
-    def messages(self) -> KeepsMessages:
-        from ecl_logging.stores.sql.keepers import SqlMessages
-
-        return SqlMessages(self._kept, self._clock)
-
-    @cached_property
-    def events(self) -> KeepsEvents:
-        from ecl_logging.stores.sql.queue_keeper import SqlEvents
-
-        return SqlEvents(self._kept, self._clock)
+        self._transactions = InMemory(shown)
 
     def _write(self, step: Callable[[_MemoryTables], _T]) -> _T:
         """Take one atomic step, which takes microseconds whatever a `timeout` would allow."""

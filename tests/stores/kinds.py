@@ -81,19 +81,19 @@ class MemoryKind:
 
     def empty(self) -> None:
         self._store._tables = _MemoryTables()
-        self._store._kept._connection = None
+        self._store._transactions._connection = None
 
     def copied(self) -> tuple[_MemoryTables, bytes]:
-        with self._store._kept.reading(5) as connection:
+        with self._store._transactions.reading(5) as connection:
             is_empty = connection.execute("PRAGMA page_count").fetchone() == (0,)
             kept = b"" if is_empty else connection.serialize()  # which SQLite refuses for nothing
         return self._store._tables, kept  # tables are never changed
 
     def set_back(self, copy: tuple[_MemoryTables, bytes]) -> None:
         self._store._tables, kept = copy
-        self._store._kept._connection = None
+        self._store._transactions._connection = None
         if kept:
-            with self._store._kept._inside() as connection:
+            with self._store._transactions._inside() as connection:
                 connection.deserialize(kept)
 
     def buckets(self, group: str) -> Buckets:

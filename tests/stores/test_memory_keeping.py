@@ -88,7 +88,7 @@ def test_a_signal_handler_that_comes_amid_a_step_is_turned_away(store):
     """It is in the same thread: were it let in, its step would be part of the other one."""
     program = RecordProgram(store.records)
     program.put(seen(1))
-    with store._kept.writing(5) as connection:
+    with store._transactions.writing(5) as connection:
         connection.execute("UPDATE entries SET repeats = 7")
         with pytest.raises(StoreUnavailable, match=r"^memory://: a signal handler came amid"):
             store.records.claim(1)
@@ -100,7 +100,7 @@ def test_what_is_raised_amid_a_step_takes_it_back(store):
     RecordProgram(store.records).put(seen(1))
 
     def step() -> None:
-        with store._kept.writing(5) as connection:
+        with store._transactions.writing(5) as connection:
             connection.execute("DELETE FROM entries")
             raise KeyboardInterrupt
 
@@ -112,7 +112,7 @@ def test_what_is_raised_amid_a_step_takes_it_back(store):
 
 def test_a_step_whose_end_was_skipped_is_taken_back_by_the_next(store):
     RecordProgram(store.records).put(seen(1))
-    connection = store._kept._connection
+    connection = store._transactions._connection
     connection.execute("BEGIN")  # as if its thread had been interrupted twice
     connection.execute("DELETE FROM entries")
 
@@ -177,7 +177,7 @@ def test_a_step_of_a_queue_that_is_interrupted_happens_whole_or_not_at_all(clock
 
 def test_a_table_that_is_spoilt_is_told_with_the_stores_name(store):
     RecordProgram(store.records).put(seen(1))
-    with store._kept.writing(5) as connection:
+    with store._transactions.writing(5) as connection:
         connection.execute("UPDATE kept SET entries = 'many'")
 
     with pytest.raises(StoreError, match=r"^memory://: holds what this library did not write"):
@@ -279,7 +279,7 @@ program.put(seen(1))
 begun, forked = threading.Event(), threading.Event()
 
 def step():
-    with store._kept.writing(5) as connection:
+    with store._transactions.writing(5) as connection:
         connection.execute("UPDATE entries SET repeats = 7")
         begun.set()
         forked.wait(10)

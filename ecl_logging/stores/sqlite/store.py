@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ecl_logging.errors import StoreError
 from ecl_logging.intervals import Interval
@@ -21,19 +19,16 @@ from ecl_logging.stores.protocols import (
     Source,
     Totals,
 )
+from ecl_logging.stores.sql.kept import KeptInSql
 from ecl_logging.stores.sqlite.connection import Connections
 from ecl_logging.stores.sqlite.tables import SqliteTables
-
-if TYPE_CHECKING:
-    from ecl_logging.stores.keeping import KeepsMessages, KeepsRecords
-    from ecl_logging.stores.queueing import KeepsEvents
 
 __all__ = ["SqliteStore"]
 
 _READ_SECONDS = 5.0
 
 
-class SqliteStore:
+class SqliteStore(KeptInSql):
     """Counts in one SQLite file, for all processes of one machine. Thread safe.
 
     A `Keeper` and a `QueueKeeper`, too.
@@ -49,7 +44,7 @@ class SqliteStore:
         """`path` may be a function, called when the file is needed; see `Connections`."""
         self._path = path
         self._clock = clock
-        self._connections = Connections(self._absolute_path, private=private)
+        self._transactions = self._connections = Connections(self._absolute_path, private=private)
         if isinstance(path, str):
             # A process that changes its folder goes on with the file that was meant.
             self._path = os.path.abspath(path)
@@ -64,26 +59,6 @@ class SqliteStore:
             return f"sqlite:///{self._absolute_path()}"
         except StoreError:
             return "the embedded store"
-
-    # Not loaded before they are used: most programs count, and keep nothing.
-
-    @cached_property
-    def records(self) -> KeepsRecords:
-        from ecl_logging.stores.sql.keepers import SqlRecords
-
-        return SqlRecords(self._connections, self._clock)
-
-    @cached_property
-    def messages(self) -> KeepsMessages:
-        from ecl_logging.stores.sql.keepers import SqlMessages
-
-        return SqlMessages(self._connections, self._clock)
-
-    @cached_property
-    def events(self) -> KeepsEvents:
-        from ecl_logging.stores.sql.queue_keeper import SqlEvents
-
-        return SqlEvents(self._connections, self._clock)
 
     def define(
         self, wanted: Definition, *, replace: bool = False, timeout: float = 5.0

@@ -181,10 +181,10 @@ def test_a_message_whose_body_somebody_took_is_handed_out_without(store, path):
 def test_in_a_database_of_two_bytes_a_letter_bodies_stay_as_they_are(clock, body):
     store = MemoryStore(clock=clock)
     store.events.topics()  # which makes the database
-    store._kept._connection.execute("PRAGMA encoding = 'UTF-16le'")
+    store._transactions._connection.execute("PRAGMA encoding = 'UTF-16le'")
     EventProgram(store.events).put(body, "b")
 
-    assert store._kept._connection.execute("PRAGMA encoding").fetchone() == ("UTF-16le",)
+    assert store._transactions._connection.execute("PRAGMA encoding").fetchone() == ("UTF-16le",)
     assert bodies(bury_all(store.events)) == [body, "b"]
     assert bodies(store.events.dead_letters(ORDERS, 9)) == [body, "b"]
 
@@ -432,11 +432,11 @@ def test_a_dead_letter_is_found_among_many(clock):
 
 def hundreds_of_steps(store: MemoryStore, work: Callable[[], object]) -> int:
     passed: list[None] = []
-    connection = store._kept._connection
+    connection = store._transactions._connection
     connection.set_progress_handler(lambda: passed.append(None), 100)
     work()
     connection.set_progress_handler(None, 0)
-    assert store._kept._connection is connection
+    assert store._transactions._connection is connection
     return len(passed)
 
 
