@@ -142,7 +142,10 @@ def test_a_program_that_does_not_take_sigterm_loses_its_last_second_at_most(
 def test_sigterm_while_the_main_thread_sorts_what_it_counted_loses_nothing(
     programs: Programs,
 ) -> None:
-    """The signal comes in the middle of the library's own work, with its locks held."""
+    """The signal comes in the middle of the library's own work, with its locks held.
+
+    The thread may be faster to sort it: then it is tried again.
+    """
     ended = programs.run(
         f"""{START}
 class Moment:
@@ -157,22 +160,25 @@ class Moment:
 
 def stop(number, frame):
     ecl.close()
+    closed.append(number)
     print("closed", flush=True)
 
 configure(sync_interval=60)
 ecl = event_count_logger()
+closed = []
 signal.signal(signal.SIGTERM, stop)
 log_records(10)
 while ecl.telemetry()["applied"] < 10:
     time.sleep(0.01)
-record = log.makeRecord("app", logging.INFO, "", 0, "", (), None, extra={{"event": "e0"}})
-record.created = Moment(record.created)
-log.handle(record)
-log_records(10)
-ecl.telemetry()
+while not closed:
+    record = log.makeRecord("app", logging.INFO, "", 0, "", (), None, extra={{"event": "e0"}})
+    record.created = Moment(record.created)
+    log.handle(record)
+    log_records(10)
+    ecl.telemetry()
 """
     )
 
     assert_silent(ended)
     assert ended.out == "closed\n"
-    programs.assert_counted(21)
+    programs.assert_everything_counted()
