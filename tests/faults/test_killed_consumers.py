@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import time
 from collections import Counter, defaultdict
@@ -16,6 +17,7 @@ from ecl_logging.events.queues.protocols import Queue
 from tests.events.making import an_event, publish
 from tests.faults.programs import Programs, Started
 from tests.redis_servers import RedisServer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.once  # SIGKILL is the system's, not Python's
 
@@ -40,6 +42,13 @@ Engine(
     hub, open_queue(os.environ["QUEUE"]), claim_seconds=1.5, max_deliveries=KILLS, polling_period=0.2
 ).run()
 """.replace("KILLS", str(KILLS + 1))
+
+
+def has_handler(program: Started, number: signal.Signals) -> bool:
+    """Whether a program that has just been started has come so far as to handle a signal."""
+    status = Path(f"/proc/{program.process.pid}/status").read_text()
+    [caught] = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -73,6 +82,7 @@ def test_fifty_kills_lose_no_event_and_leave_none_behind(
             publish(queue, "sales", more)
     wait_until_empty(queue)
     for program in running:
+        wait_until(lambda program=program: has_handler(program, signal.SIGTERM))
         program.send(signal.SIGTERM)
     assert [program.end().status for program in running] == [0] * AT_A_TIME
 
