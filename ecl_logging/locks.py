@@ -7,11 +7,12 @@ a lock that is taken with a time limit has none of that, and is seen to here.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["Interrupted", "do_alone", "is_mine", "unless_mine"]
+__all__ = ["Interrupted", "do_alone", "is_mine", "lock_of_process", "unless_mine"]
 
 _T = TypeVar("_T")
 
@@ -30,6 +31,15 @@ def unless_mine(lock: threading.RLock) -> threading.RLock:
     if is_mine(lock):
         raise Interrupted
     return lock
+
+
+def lock_of_process(locks: dict[int, threading.RLock]) -> threading.RLock:
+    """Return the lock of this process, which is made where there is none yet.
+
+    A child that was forked while a thread had its parent's would find that locked for ever.
+    """
+    pid = os.getpid()
+    return locks.get(pid) or locks.setdefault(pid, threading.RLock())
 
 
 def do_alone(lock: threading.RLock, work: Callable[[], _T], *, timeout: float = 0.0) -> _T | None:

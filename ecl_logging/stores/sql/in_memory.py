@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ecl_logging.errors import StoreError, StoreUnavailable
+from ecl_logging.locks import lock_of_process
 from ecl_logging.stores.fork_gate import kept_from_forks
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ class InMemory:
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
-        # By process: a child that finds its parent's locked must not wait for it.
         self._locks: dict[int, threading.RLock] = {}
         self._connection: sqlite3.Connection | None = None
         self._visit: Callable[[], _Visit | None] = _nobody
@@ -54,16 +54,13 @@ class InMemory:
         """A transaction; it waits only for those of other threads, which are short."""
         # The gate is outside, so nobody waits for it with the lock in hand: the lock is free at
         # every fork for which the gate was closed.
-        with kept_from_forks(), self._lock(), self._translated(), self._inside() as connection:
+        lock = lock_of_process(self._locks)
+        with kept_from_forks(), lock, self._translated(), self._inside() as connection:
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")
 
     reading = writing
-
-    def _lock(self) -> threading.RLock:
-        pid = os.getpid()
-        return self._locks.get(pid) or self._locks.setdefault(pid, threading.RLock())
 
     @contextlib.contextmanager
     def _inside(self) -> Iterator[sqlite3.Connection]:

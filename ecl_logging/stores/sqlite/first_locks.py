@@ -12,18 +12,18 @@ So in one process a connection that has no lock takes none while another one is 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from typing import TypeVar
+
+from ecl_logging.locks import do_alone, is_mine, lock_of_process
 
 __all__ = ["Connection", "undisturbed"]
 
 _LONGEST_WAIT = 2.0  # seconds; each step waits for a locked file some milliseconds only
 _T = TypeVar("_T")
 
-# By process, as one that was forked amid such a step finds the lock taken for ever.
 _locks: dict[int, threading.RLock] = {}
 
 
@@ -33,16 +33,11 @@ def undisturbed(step: Callable[[], _T]) -> _T:
     Such steps come one after the other. It is done all the same where another takes too long: a
     thread that has ended with the interpreter does not let go any more.
     """
-    lock = _locks.setdefault(os.getpid(), threading.RLock())
-    try:
-        lock.acquire(timeout=_LONGEST_WAIT)
+    lock = lock_of_process(_locks)
+    if is_mine(lock):
         return step()
-    finally:
-        # As in `locks.do_alone`: an exception can come before it is noted that it was acquired.
-        try:  # noqa: SIM105 - `suppress` is a function that would be entered
-            lock.release()
-        except RuntimeError:
-            pass  # it was not had
+    done = do_alone(lock, lambda: (step(),), timeout=_LONGEST_WAIT)
+    return done[0] if done is not None else step()
 
 
 class Connection(sqlite3.Connection):
